@@ -1,0 +1,130 @@
+"""Every setting of the service: typed, read once from the environment, checked before anything starts."""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "PHOTOFLEET_"
+
+
+def _postgresql_url(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("postgresql://", "postgresql+psycopg://")):
+        raise ValueError("must be a PostgreSQL address, like postgresql://user:password@host:5432/photofleet")
+    return value
+
+
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/]+(/.*)?$")]
+
+
+class Settings(BaseSettings):
+    """The settings, each named after its variable without the prefix, in lower case."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+
+    database_url: Annotated[SecretStr, AfterValidator(_postgresql_url)] = Field(
+        description="Where the catalog is: a PostgreSQL address with user, password, host and database."
+    )
+    topic_arn: str = Field(
+        pattern=r"^arn:aws[a-z-]*:sns:", description="The SNS topic that hears of every uploaded photo."
+    )
+    resize_queue_url: HttpUrl = Field(description="The SQS queue that feeds the resize fleet.")
+    resize_dead_letter_url: HttpUrl = Field(description="Where messages go that the resize fleet gave up on.")
+    label_queue_url: HttpUrl = Field(description="The SQS queue that feeds the label fleet.")
+    label_dead_letter_url: HttpUrl = Field(description="Where messages go that the label fleet gave up on.")
+    originals_bucket: str = Field(description="The S3 bucket that keeps the uploaded files.")
+    renditions_bucket: str = Field(description="The S3 bucket that keeps the resized pictures.")
+    renditions_url: HttpUrl = Field(description="Where browsers load renditions from: the CDN's address.")
+
+    visibility_timeout: int = Field(
+        60,
+        ge=6,
+        le=43200,
+        description="Seconds for which a received message is hidden; as the queues have it.",
+    )
+    receive_wait: int = Field(
+        20, ge=1, le=20, description="Seconds for which a worker waits at its queue in one request."
+    )
+    sweep_interval: int = Field(30, ge=1, description="Seconds between two looks for photos whose work is overdue.")
+    sweep_overdue: int = Field(
+        900,
+        ge=5,
+        description="Seconds without progress after which a photo is announced to the workers again.",
+    )
+
+    upload_max_bytes: int = Field(50 * 2**20, ge=1024, description="The largest file accepted, in bytes.")
+    upload_max_files: int = Field(50, ge=1, le=1000, description="The most files accepted in one request.")
+    upload_max_request_bytes: int = Field(
+        512 * 2**20, ge=1024, description="The largest request accepted, all its files together, in bytes."
+    )
+    max_pixels: int = Field(
+        50_000_000, ge=10_000, description="The most pixels accepted in one photo, all its frames together."
+    )
+
+    label_model: str = Field(
+        "efficientnet_lite2",
+        pattern=r"^[a-z0-9_]+$",
+        description="The network that labels: efficientnet_lite2, or a torchvision classification model.",
+    )
+    label_weights: Path | None = Field(
+        None,
+        description="The file with the weights of a torchvision model; efficientnet_lite2 brings its own.",
+    )
+    label_device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="What the network runs on: cpu, cuda, or auto for a GPU where there is one."
+    )
+    label_threshold: float = Field(
+        0.15, ge=0, le=1, description="The confidence from which a label is kept, between 0 and 1."
+    )
+    label_limit: int = Field(5, ge=1, le=20, description="The most labels the network may give one photo.")
+
+    log_format: Literal["text", "json"] = Field("json", description="How log lines look: text, or json for machines.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least severe log line shown."
+    )
+
+
+class SettingsError(Exception):
+    """One or more settings are missing or wrong; the message names each variable and what is wrong with it."""
+
+
+def variable(name: str) -> str:
+    """The environment variable that carries the setting called `name`."""
+    return PREFIX + name.upper()
+
+
+def read_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: naming every variable that is missing or does not fit.
+    """
+    known = {variable(name) for name in Settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    problems = [f"{name}: there is no such setting; `photofleet settings` lists them" for name in unknown]
+    try:
+        settings = Settings.model_validate({})
+    except ValidationError as error:
+        problems += [_sentence(str(item["loc"][0]), item["type"], item["msg"]) for item in error.errors()]
+        settings = None
+    if settings is None or problems:
+        raise SettingsError("The settings are not right.\n" + "\n".join(f"  {problem}" for problem in problems))
+    return settings
+
+
+def _sentence(name: str, kind: str, message: str) -> str:
+    field = Settings.model_fields[name]
+    if kind == "missing":
+        return f"{variable(name)}: is not set. {field.description}"
+    value = "" if "SecretStr" in str(field.annotation) else f", not {os.environ.get(variable(name))!r}"
+    complaint = message.removeprefix("Value error, ").removeprefix("Input ")
+    return f"{variable(name)}: {complaint}{value}. {field.description}"
+
+
+@cache
+def get_settings() -> Settings:
+    """The settings of this process, read at the first call."""
+    return read_settings()

@@ -1,0 +1,67 @@
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from photofleet.logs import configure_logging, log_context, request_id
+from photofleet.settings import get_settings
+
+
+@pytest.fixture
+def root_logger() -> Iterator[logging.Logger]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield root
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(False)
+
+
+@pytest.fixture
+def lines(root_logger: logging.Logger, service: None, request: pytest.FixtureRequest) -> io.StringIO:
+    configure_logging(get_settings().model_copy(update={"log_format": request.param, "log_level": "INFO"}))
+    (handler,) = root_logger.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    stream = io.StringIO()
+    handler.setStream(stream)
+    return stream
+
+
+@pytest.mark.parametrize("lines", ["json"], indirect=True)
+def test_a_json_line_carries_the_request_and_the_photo_it_is_about(lines: io.StringIO) -> None:
+    with log_context(request_id="r1"), log_context(photo_id="p1"):
+        logging.getLogger("webapp").info("stored %d bytes", 5)
+
+    line = json.loads(lines.getvalue())
+
+    assert line["message"] == "stored 5 bytes"
+    assert (line["request_id"], line["photo_id"], line["level"], line["logger"]) == ("r1", "p1", "INFO", "webapp")
+    assert line["time"].endswith("+00:00")
+
+
+@pytest.mark.parametrize("lines", ["json"], indirect=True)
+def test_a_newline_in_what_is_logged_does_not_forge_a_second_line(lines: io.StringIO) -> None:
+    logging.getLogger("webapp").info("name: %s", "cat.jpg\n{}")
+
+    assert len(lines.getvalue().splitlines()) == 1
+
+
+@pytest.mark.parametrize("lines", ["text"], indirect=True)
+def test_a_text_line_ends_with_its_context_and_is_followed_by_the_traceback(lines: io.StringIO) -> None:
+    with log_context(request_id="r1"):
+        try:
+            raise ValueError("no")
+        except ValueError:
+            logging.getLogger("webapp").exception("went wrong")
+
+    first, *rest = lines.getvalue().splitlines()
+
+    assert first.endswith("went wrong  request_id=r1")
+    assert rest[-1] == "ValueError: no"
+
+
+def test_the_context_ends_with_its_block() -> None:
+    with log_context(request_id="r1"):
+        assert request_id() == "r1"
+    assert request_id() == ""
