@@ -1,0 +1,47 @@
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, func, select, text
+from sqlalchemy.orm import Session
+
+from photofleet.catalog.migrate import migrate
+from photofleet.catalog.models import Base, Label, LabelAncestor
+from photofleet.catalog.taxonomy import load_taxonomy
+from tests.photofleet.catalog.factories import PEMBROKE, create_finished_photo
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_models_describe(catalog: Engine) -> None:
+    with catalog.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_migrating_again_changes_nothing_and_keeps_the_photos(catalog: Engine, session: Session) -> None:
+    photo = create_finished_photo(session, PEMBROKE)
+    session.commit()
+
+    migrate(catalog)
+
+    session.expire_all()
+    assert [label.label_id for label in photo.labels] == [PEMBROKE]
+    assert session.scalar(select(func.count()).select_from(Label)) == len(load_taxonomy())
+
+
+def test_a_label_that_left_the_taxonomy_stays_on_photos_but_is_found_no_more(catalog: Engine, session: Session) -> None:
+    session.add(Label(id="n00000000", name="phlogiston", synonyms=[], parents=[]))
+    session.flush()
+    photo = create_finished_photo(session, "n00000000")
+    session.commit()
+
+    migrate(catalog)
+
+    session.expire_all()
+    assert [label.label.name for label in photo.labels] == ["phlogiston"]
+    assert not session.scalars(select(LabelAncestor).where(LabelAncestor.label_id == "n00000000")).all()
+
+
+def test_the_lock_of_a_migration_is_given_back(catalog: Engine) -> None:
+    migrate(catalog)
+
+    with catalog.connect() as connection:
+        locks = connection.execute(text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")).scalar()
+    assert locks == 0
