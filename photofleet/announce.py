@@ -1,0 +1,33 @@
+"""Telling the workers that a photo was uploaded: one message to the topic, whoever listens."""
+
+import logging
+from functools import cache
+from uuid import UUID
+
+from botocore.exceptions import BotoCoreError, ClientError
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from photofleet.broker import PHOTO_UPLOADED, create_app
+
+logger = logging.getLogger(__name__)
+
+
+@cache
+def _app() -> Celery:
+    return create_app()
+
+
+def announce_photo(photo_id: UUID, request_id: str) -> bool:
+    """Publish that a photo was uploaded, under the id of the web request that brought it.
+
+    Returns:
+        Whether the topic took the message. If not, that is logged, and the sweeper will announce the photo.
+    """
+    try:
+        _app().send_task(PHOTO_UPLOADED, kwargs={"photo_id": str(photo_id), "request_id": request_id})
+    except (OperationalError, BotoCoreError, ClientError) as error:
+        logger.error("the topic did not take the message about a photo: %s", error)
+        return False
+    logger.info("announced")
+    return True

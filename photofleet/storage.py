@@ -1,0 +1,75 @@
+"""Where photos' bytes are kept: the keys of objects in S3, and transfers to and from it."""
+
+from functools import cache
+from typing import IO, Any
+from uuid import UUID
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from photofleet.settings import get_settings
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+"""A rendition never changes under its key, so that browsers and the CDN may keep it for as long as they can."""
+
+STORAGE_ERRORS = (BotoCoreError, ClientError)
+
+
+@cache
+def _s3() -> Any:
+    config = Config(
+        connect_timeout=5,
+        read_timeout=30,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        signature_version="s3v4",
+    )
+    return boto3.client("s3", config=config)
+
+
+def original_key(photo_id: UUID) -> str:
+    """Where a photo's uploaded file is kept."""
+    return f"originals/{photo_id}"
+
+
+def rendition_key(photo_id: UUID, name: str, extension: str) -> str:
+    """Where one of a photo's renditions is kept."""
+    return f"renditions/{photo_id}/{name}.{extension}"
+
+
+def rendition_url(key: str) -> str:
+    """Where browsers load a rendition from."""
+    return f"{get_settings().renditions_url.rstrip('/')}/{key}"
+
+
+def put_original(photo_id: UUID, file: IO[bytes], content_type: str) -> None:
+    """Store an uploaded file, streamed from where `file` stands; S3 checks what arrives against a checksum."""
+    _s3().upload_fileobj(
+        file,
+        get_settings().originals_bucket,
+        original_key(photo_id),
+        ExtraArgs={"ContentType": content_type, "ChecksumAlgorithm": "SHA256"},
+    )
+
+
+def get_original(photo_id: UUID, into: IO[bytes]) -> None:
+    """Write an uploaded file into `into`, and stand at its beginning."""
+    _s3().download_fileobj(get_settings().originals_bucket, original_key(photo_id), into)
+    into.seek(0)
+
+
+def delete_original(photo_id: UUID) -> None:
+    """Remove an uploaded file; it is no error if there is none."""
+    _s3().delete_object(Bucket=get_settings().originals_bucket, Key=original_key(photo_id))
+
+
+def put_rendition(key: str, data: bytes, content_type: str) -> None:
+    """Store a rendition, to be cached for ever."""
+    _s3().put_object(
+        Bucket=get_settings().renditions_bucket,
+        Key=key,
+        Body=data,
+        ContentType=content_type,
+        CacheControl=IMMUTABLE,
+        ChecksumAlgorithm="SHA256",
+    )
