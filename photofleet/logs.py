@@ -80,3 +80,5 @@ def configure_logging(settings: Settings) -> None:
     root.addHandler(handler)
     root.setLevel(settings.log_level)
     logging.captureWarnings(True)
+    for library in ("botocore", "boto3", "s3transfer", "urllib3"):  # they log how they do what we asked for
+        logging.getLogger(library).setLevel(logging.WARNING)

@@ -61,7 +61,10 @@ class Settings(BaseSettings):
         512 * 2**20, ge=1024, description="The largest request accepted, all its files together, in bytes."
     )
     max_pixels: int = Field(
-        50_000_000, ge=10_000, description="The most pixels accepted in one photo, all its frames together."
+        50_000_000,
+        ge=10_000,
+        le=178_956_970,  # Pillow's own limit
+        description="The most pixels accepted in one photo, all its frames together.",
     )
 
     label_model: str = Field(
@@ -77,7 +80,7 @@ class Settings(BaseSettings):
         "auto", description="What the network runs on: cpu, cuda, or auto for a GPU where there is one."
     )
     label_threshold: float = Field(
-        0.15, ge=0, le=1, description="The confidence from which a label is kept, between 0 and 1."
+        0.1, ge=0, le=1, description="The confidence from which a label is kept, between 0 and 1."
     )
     label_limit: int = Field(5, ge=1, le=20, description="The most labels the network may give one photo.")
 

@@ -27,6 +27,11 @@ def _s3() -> Any:
     return boto3.client("s3", config=config)
 
 
+def prepare() -> None:
+    """Make the client, so that the first transfer does not wait for it."""
+    _s3()
+
+
 def original_key(photo_id: UUID) -> str:
     """Where a photo's uploaded file is kept."""
     return f"originals/{photo_id}"

@@ -23,7 +23,7 @@ def create_app(*imports: str) -> Celery:
     settings = get_settings()
     app = Celery("photofleet", set_as_current=False)
     app.conf.update(
-        broker_url="sqs://",
+        broker_url="sqs://aws",
         broker_transport="photofleet.broker.transport:Transport",
         broker_transport_options=transport_options(settings),
         broker_connection_retry_on_startup=True,
@@ -32,7 +32,8 @@ def create_app(*imports: str) -> Celery:
         task_serializer="json",
         task_queues=[Queue(stage, Exchange(stage), routing_key=stage) for stage in STAGES],
         task_create_missing_queues=False,
-        task_routes={PHOTO_UPLOADED: {"exchange": PHOTOS, "declare": [PHOTOS]}},
+        # Without its type the exchange counts as a direct one, and without `declare` the message would be dropped.
+        task_routes={PHOTO_UPLOADED: {"exchange": PHOTOS.name, "exchange_type": PHOTOS.type, "declare": [PHOTOS]}},
         # A message leaves its queue when its work is done, and not before; what the worker gives up on is buried.
         task_acks_late=True,
         task_acks_on_failure_or_timeout=False,

@@ -113,14 +113,19 @@ class Channel(virtual.Channel):
             queue, hold = self._received[0]  # it stays until the consumer counts it, so that no room is seen twice
             if queue not in self._active_queues:
                 self._holds.release(hold)
-            elif (payload := _payload(queue, hold)) is None:
-                logger.error("a message that is not ours goes to the dead-letter queue: %.200s", hold.body)
-                self._bury(queue, hold)
             else:
-                self.connection._deliver(payload, queue)  # noqa: SLF001 -- kombu's way to hand it to the consumer
+                self._deliver(queue, hold)
             self._received.popleft()
         with self._settled:
             self._settled.notify_all()
+
+    def _deliver(self, queue: str, hold: Hold) -> None:
+        """Hand a message to the consumer. One that it chokes on must not take the worker, and the next, down."""
+        try:
+            self.connection._deliver(_payload(queue, hold), queue)  # noqa: SLF001 -- kombu's way to the consumer
+        except Exception:
+            logger.exception("a message that is not ours goes to the dead-letter queue: %.200s", hold.body)
+            self.basic_reject(hold.handle)
 
     # Settling. A message that cannot be settled now reappears by itself, and its task is idempotent.
 
@@ -177,16 +182,12 @@ class Channel(virtual.Channel):
             self._holds.stop()
 
 
-def _payload(queue: str, hold: Hold) -> dict[str, Any] | None:
-    """The message as Celery sent it; None if it did not."""
-    try:
-        payload: dict[str, Any] = loads(hold.body)
-        payload["properties"].update(
-            delivery_tag=hold.handle,
-            delivery_info={"exchange": "", "routing_key": queue, "redelivered": hold.receive_count > 1},
-        )
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
+def _payload(queue: str, hold: Hold) -> dict[str, Any]:
+    payload: dict[str, Any] = loads(hold.body)
+    payload["properties"].update(
+        delivery_tag=hold.handle,
+        delivery_info={"exchange": "", "routing_key": queue, "redelivered": hold.receive_count > 1},
+    )
     return payload
 
 

@@ -1,0 +1,130 @@
+"""Build data/taxonomy.tsv: the classes that the network knows, and the WordNet nouns above them.
+
+    python -m photofleet.catalog.taxonomy_build --wordnet /usr/share/wordnet \\
+        --classes workers/label/imagenet_classes.txt
+
+WordNet must be 3.0, since ImageNet's ids are its byte offsets. Debian's package wordnet-base is 3.0 (`apt-get download
+wordnet-base`, and `dpkg -x` unpacks it anywhere); most packages on npm and PyPI are 3.1. What is changed on the way
+is written down in data/taxonomy_edits.toml. The same input gives the same file, byte for byte.
+"""
+
+import argparse
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from photofleet.catalog.taxonomy import TaxonomyLabel, format_taxonomy
+
+DATA = Path(__file__).parent / "data"
+_HYPERNYM_POINTERS = ("@", "@i")
+
+
+class BuildError(Exception):
+    """The inputs do not make a taxonomy; the message names what to mend."""
+
+
+@dataclass(frozen=True)
+class Synset:
+    """One meaning in WordNet: the words for it, and the ids of the more general meanings above it."""
+
+    words: Sequence[str]
+    parents: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Edits:
+    """The tables of taxonomy_edits.toml, each by synset id."""
+
+    ancestors: Mapping[str, str]
+    names: Mapping[str, str]
+    parents: Mapping[str, Sequence[str]]
+    also: Mapping[str, Sequence[str]]
+    never: Mapping[str, Sequence[str]]
+
+
+def read_nouns(path: Path) -> dict[str, Synset]:
+    """Read WordNet's data.noun, whose format the manual page wndb(5WN) describes."""
+    with path.open(encoding="ascii") as lines:
+        # The licence stands ahead of the data, in lines that start with blanks.
+        return dict(_parse_synset(line) for line in lines if not line.startswith("  "))
+
+
+def _parse_synset(line: str) -> tuple[str, Synset]:
+    # offset, file, type, number of words (hexadecimal), words with a number each, number of pointers, pointers of
+    # four fields each (symbol, offset, part of speech, which words), and " | " before the definition
+    offset, _, _, word_count, *fields = line.partition(" | ")[0].split()
+    pointer_count = 2 * int(word_count, 16)
+    words = [word.replace("_", " ") for word in fields[:pointer_count:2]]
+    pointers = fields[pointer_count + 1 :]
+    symbols_and_targets = zip(pointers[::4], pointers[1::4], strict=True)
+    parents = [f"n{target}" for symbol, target in symbols_and_targets if symbol in _HYPERNYM_POINTERS]
+    return f"n{offset}", Synset(words, parents)
+
+
+def build_taxonomy(classes: Iterable[str], synsets: Mapping[str, Synset], edits: Edits) -> list[TaxonomyLabel]:
+    """The classes and the ancestors to keep, sorted by id, each with the nearest kept ancestors as its parents."""
+    classes = set(classes)
+    _check_ids(classes, synsets, edits)
+    kept = classes.union(edits.ancestors)
+
+    def nearest_kept(synset_id: str) -> set[str]:
+        found = set()
+        for parent in edits.parents.get(synset_id, synsets[synset_id].parents):
+            found |= {parent} if parent in kept else nearest_kept(parent)
+        return found
+
+    def all_kept(synset_id: str) -> set[str]:
+        found = nearest_kept(synset_id)
+        return found.union(*map(all_kept, found))
+
+    labels = []
+    for synset_id in sorted(kept):
+        words = synsets[synset_id].words
+        name = edits.ancestors.get(synset_id) or edits.names.get(synset_id) or words[0]
+        left_out = {name, *edits.never.get(synset_id, ())}
+        synonyms = tuple(word for word in (*words, *edits.also.get(synset_id, ())) if word not in left_out)
+        parents = nearest_kept(synset_id)
+        parents -= set().union(*map(all_kept, parents))  # an ancestor of a parent goes without saying
+        labels.append(TaxonomyLabel(synset_id, name, synonyms, tuple(sorted(parents))))
+    _check_names(labels)
+    return labels
+
+
+def _check_ids(classes: set[str], synsets: Mapping[str, Synset], edits: Edits) -> None:
+    for synset_id in sorted(classes.union(edits.ancestors, edits.parents, *edits.parents.values())):
+        if synset_id not in synsets:
+            raise BuildError(f"{synset_id} is no noun of this WordNet. Is it version 3.0?")
+    for synset_id in sorted({*edits.names, *edits.also, *edits.never} - classes.union(edits.ancestors)):
+        raise BuildError(f"taxonomy_edits.toml edits {synset_id}, which is neither a class nor a kept ancestor")
+    for synset_id, words in edits.never.items():
+        if unknown := set(words).difference(synsets[synset_id].words):
+            raise BuildError(f"taxonomy_edits.toml takes {unknown} from {synset_id}, which does not have it")
+
+
+def _check_names(labels: Sequence[TaxonomyLabel]) -> None:
+    counts = Counter(label.name.lower() for label in labels)
+    if shared := [f"{label.id} {label.name}" for label in labels if counts[label.name.lower()] > 1]:
+        raise BuildError(f"these share a name; give them others in taxonomy_edits.toml: {', '.join(shared)}")
+
+
+def main() -> None:
+    """Write data/taxonomy.tsv."""
+    parser = argparse.ArgumentParser(description=f"Build {DATA.name}/taxonomy.tsv from WordNet 3.0.")
+    parser.add_argument("--wordnet", type=Path, required=True, help="the folder that has WordNet's data.noun")
+    parser.add_argument("--classes", type=Path, required=True, help="a file with a class's synset id a line")
+    parser.add_argument("--output", type=Path, default=DATA / "taxonomy.tsv", help="default: %(default)s")
+    options = parser.parse_args()
+    edits = Edits(**tomllib.loads((DATA / "taxonomy_edits.toml").read_text(encoding="utf-8")))
+    classes = options.classes.read_text(encoding="ascii").split()
+    try:
+        labels = build_taxonomy(classes, read_nouns(options.wordnet / "data.noun"), edits)
+    except BuildError as error:
+        sys.exit(str(error))
+    options.output.write_text(format_taxonomy(labels), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

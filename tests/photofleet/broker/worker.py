@@ -1,0 +1,30 @@
+"""A fleet for the transport's tests: its one task does as the message says, and notes it in a file."""
+
+import os
+import time
+from pathlib import Path
+
+from celery.exceptions import Reject
+
+from photofleet.broker import create_app
+
+app = create_app()
+app.conf.worker_concurrency = 1
+NOTES = Path(os.environ["NOTES"]) if "NOTES" in os.environ else None
+
+
+@app.task(name="photofleet.photo_uploaded")
+def photo_uploaded(photo_id: str, request_id: str) -> None:
+    assert NOTES is not None
+    with NOTES.open("a") as notes:
+        print(photo_id, file=notes, flush=True)
+    if photo_id.startswith("sleep"):
+        time.sleep(float(photo_id.removeprefix("sleep")))
+    if photo_id == "kill":
+        os.kill(os.getpid(), 9)
+    if photo_id == "again":
+        raise Reject(requeue=True)
+    if photo_id == "broken":
+        raise ValueError(photo_id)
+    with NOTES.open("a") as notes:
+        print(f"{photo_id} done", file=notes, flush=True)

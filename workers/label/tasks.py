@@ -1,0 +1,52 @@
+"""What the label fleet does when a photo was uploaded."""
+
+from functools import cache, partial
+from typing import IO, Any
+from uuid import UUID
+
+from celery.signals import worker_process_init
+
+from photofleet.broker import PHOTO_UPLOADED
+from photofleet.catalog.models import LABEL, Photo
+from photofleet.catalog.results import FoundLabel, record_labels
+from photofleet.formats import Format
+from photofleet.settings import get_settings
+from workers.image import decode
+from workers.label.celery import app
+from workers.label.classifier import Classifier, load_classifier
+from workers.label.labels import top_labels
+from workers.stage import Record, run_stage
+
+@app.task(name=PHOTO_UPLOADED)
+def photo_uploaded(photo_id: str, request_id: str) -> None:
+    """Find out what a photo shows, and record it."""
+    run_stage(LABEL, UUID(photo_id), request_id, find_labels)
+
+
+def find_labels(photo: Photo, original: IO[bytes]) -> Record:
+    """Label a photo's original with the network of the settings."""
+    settings = get_settings()
+    classifier = _classifier()
+    least = classifier.preprocessing.short_side  # a larger photo may be decoded smaller
+    image = decode(original, Format(photo.format), at_least=(least, least), max_pixels=settings.max_pixels)
+    (scores,) = classifier.classify([image])
+    found = [
+        FoundLabel(label.label_id, label.confidence)
+        for label in top_labels(scores, threshold=settings.label_threshold, limit=settings.label_limit)
+    ]
+    source = f"{classifier.name}@{classifier.version}"
+    return partial(record_labels, photo_id=photo.id, source=source, labels=found)
+
+
+@cache
+def _classifier() -> Classifier:
+    settings = get_settings()
+    return load_classifier(settings.label_model, settings.label_weights, settings.label_device)
+
+
+def _load_classifier(**_: Any) -> None:
+    """Load the network when the process starts, after the fork, so that no photo waits for it."""
+    _classifier()
+
+
+worker_process_init.connect(_load_classifier)

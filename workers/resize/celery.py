@@ -1,0 +1,5 @@
+"""The resize fleet's Celery application: `celery --app workers.resize worker`."""
+
+from photofleet.broker import create_app
+
+app = create_app("workers.resize.tasks")

@@ -1,0 +1,93 @@
+"""One stage of the work on one photo: what every fleet does around its own work.
+
+A stage that has ended is left alone, so that a message may come twice. A bad image is a recorded failure at once; a
+broken worker or dependency is another attempt, after a while; the last attempt ends in the dead-letter queue.
+"""
+
+import logging
+import tempfile
+from collections.abc import Callable
+from typing import IO
+from uuid import UUID
+
+from celery.exceptions import Reject
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from photofleet.catalog import stages
+from photofleet.catalog.database import transaction
+from photofleet.catalog.models import Photo
+from photofleet.catalog.photos import get_photo
+from photofleet.logs import log_context
+from photofleet.storage import get_original
+from workers.image import BadImage
+
+logger = logging.getLogger(__name__)
+
+Record = Callable[[Session], None]
+"""Stores the results of a stage, in the transaction that also notes that the stage is done."""
+
+IN_MEMORY_BYTES = 8 * 2**20
+"""Originals up to this size are worked on in memory, larger ones from a temporary file."""
+
+
+def run_stage(name: str, photo_id: UUID, request_id: str, work: Callable[[Photo, IO[bytes]], Record]) -> None:
+    """Do one stage of a photo's work, unless it has been done, and record how it ended.
+
+    Args:
+        name: The stage.
+        photo_id: The photo.
+        request_id: The id of the web request that uploaded it, for the log.
+        work: Takes the photo and its original file, and returns what stores the results.
+
+    Raises:
+        Reject: when the message is to come again, or to end in the dead-letter queue.
+    """
+    with log_context(request_id=request_id, photo_id=str(photo_id)):
+        attempt: int | None = 0
+        try:
+            attempt = _start(name, photo_id)
+            if attempt is None:
+                logger.info("%s: nothing is owed", name)
+                return
+            logger.info("%s: attempt %d", name, attempt)
+            _work(name, photo_id, work)
+        except BadImage as error:
+            logger.warning("%s failed for good: %s (%r)", name, error, error.__cause__)
+            with transaction() as session:
+                stages.fail_stage(session, photo_id, name, str(error))
+        except Exception as error:
+            logger.exception("%s went wrong", name)
+            raise Reject(repr(error), requeue=_try_again(name, photo_id, attempt or 0)) from error
+
+
+def _start(name: str, photo_id: UUID) -> int | None:
+    with transaction() as session:
+        return stages.start_stage(session, photo_id, name)
+
+
+def _work(name: str, photo_id: UUID, work: Callable[[Photo, IO[bytes]], Record]) -> None:
+    with transaction() as session:
+        photo = get_photo(session, photo_id)
+    if photo is None:  # deleted since the stage was started
+        return
+    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as original:
+        get_original(photo_id, original)
+        record = work(photo, original)
+    with transaction() as session:
+        record(session)
+        stages.finish_stage(session, photo_id, name)
+    logger.info("%s: done", name)
+
+
+def _try_again(name: str, photo_id: UUID, attempt: int) -> bool:
+    last = attempt >= stages.MAX_ATTEMPTS
+    try:
+        with transaction() as session:
+            if last:
+                stages.fail_stage(session, photo_id, name, stages.GAVE_UP)
+            else:
+                stages.postpone_stage(session, photo_id, name)
+    except SQLAlchemyError:
+        return True  # the database itself is what is broken
+    return not last
