@@ -23,7 +23,7 @@ class IncomingFile:
     """
 
     def __init__(self, limit: int) -> None:
-        self.file: BinaryIO = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 -- closed by `close`
+        self.file: BinaryIO = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 -- closed by the request
         self.size = 0
         self._limit = limit
         self._hash = hashlib.sha256()
@@ -56,7 +56,9 @@ class IncomingFile:
 class UploadRequest(Request):
     """A request whose files are received as IncomingFile."""
 
-    _files_received = 0
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._incoming: list[IncomingFile] = []
 
     def _get_file_stream(
         self,
@@ -66,8 +68,13 @@ class UploadRequest(Request):
         content_length: int | None = None,
     ) -> IO[bytes]:
         settings = get_settings()
-        self._files_received += 1
-        if self._files_received > settings.upload_max_files:
+        if len(self._incoming) == settings.upload_max_files:
             raise TooManyFiles(settings.upload_max_files)
-        incoming: Any = IncomingFile(settings.upload_max_bytes)
-        return incoming  # type: ignore[no-any-return]
+        self._incoming.append(IncomingFile(settings.upload_max_bytes))
+        return cast("IO[bytes]", self._incoming[-1])
+
+    def close(self) -> None:
+        """Remove the temporary files, also those of a form that was refused half-way."""
+        super().close()
+        for incoming in self._incoming:
+            incoming.file.close()

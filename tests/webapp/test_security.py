@@ -1,0 +1,57 @@
+"""What other sites, and hostile pages, cannot do."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from photofleet.formats import Format
+from photofleet.settings import get_settings
+from tests.pictures import corners, encode
+
+
+@pytest.mark.parametrize("address", ["/", "/search", "/api/v1/photos", "/nothing", "/healthz"])
+def test_every_answer_allows_nothing_inline_and_nothing_foreign_but_renditions(
+    client: FlaskClient, address: str
+) -> None:
+    headers = client.get(address).headers
+
+    policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["img-src"] == f"'self' {get_settings().renditions_url}"
+    assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_pages_have_no_inline_script_or_style(client: FlaskClient) -> None:
+    for address in ("/", "/search?q=dog", "/nothing"):
+        page = client.get(address).text
+        assert "<script>" not in page
+        assert "<style" not in page
+        assert " style=" not in page
+        assert " onclick=" not in page
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_a_page_of_another_site_cannot_upload_in_a_visitors_name(client: FlaskClient, headers: dict[str, str]) -> None:
+    for address in ("/photos", "/api/v1/photos"):
+        response = client.post(address, headers=headers, data={"photo": encode(corners(), Format.JPEG)})
+        assert response.status_code == 403
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://localhost"}])
+def test_our_own_pages_and_programs_can_upload(client: FlaskClient, headers: dict[str, str]) -> None:
+    assert client.post("/photos", headers=headers).status_code == 422
+
+
+def test_the_id_of_a_request_is_ours_and_not_the_senders(client: FlaskClient) -> None:
+    response = client.get("/", headers={"X-Request-ID": "forged"})
+
+    assert response.headers["X-Request-ID"] != "forged"

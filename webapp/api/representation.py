@@ -1,0 +1,56 @@
+"""How photos look to programs."""
+
+from typing import Any
+
+from flask import url_for
+
+from photofleet.catalog.models import Photo
+from photofleet.catalog.photos import Page
+from photofleet.storage import rendition_url
+
+
+def photo_json(photo: Photo) -> dict[str, Any]:
+    """A photo with everything that is known of it; sizes in bytes and in pixels, confidences from 0 to 1."""
+    return {
+        "id": str(photo.id),
+        "url": url_for("photos.photo", photo_id=photo.id),
+        "filename": photo.filename,
+        "format": photo.format,
+        "width": photo.width,
+        "height": photo.height,
+        "size": photo.size,
+        "sha256": photo.sha256.hex(),
+        "taken_at": photo.taken_at and photo.taken_at.isoformat(),
+        "uploaded_at": photo.uploaded_at.isoformat(),
+        "finished": photo.is_finished,
+        "stages": [{"name": stage.name, "state": stage.state, "error": stage.error} for stage in photo.stages],
+        "renditions": [
+            {
+                "name": rendition.name,
+                "format": rendition.format,
+                "width": rendition.width,
+                "height": rendition.height,
+                "size": rendition.size,
+                "url": rendition_url(rendition.key),
+            }
+            for rendition in photo.renditions
+        ],
+        "labels": [
+            {
+                "id": label.label_id,
+                "name": label.label.name,
+                "confidence": round(label.confidence, 4),
+                "source": label.source,
+            }
+            for label in photo.labels
+        ],
+    }
+
+
+def page_json(page: Page, endpoint: str, **arguments: Any) -> dict[str, Any]:
+    """A page of photos and the address of the next one."""
+    more = page.next_before
+    return {
+        "photos": [photo_json(photo) for photo in page.photos],
+        "next": url_for(endpoint, before=more, **arguments) if more else None,
+    }

@@ -1,0 +1,100 @@
+// Photos appear as soon as they are processed. An element that still waits carries `data-live="<photo id>"`;
+// its container asks the server for fresh versions, slower and slower while nothing changes, not at all while
+// nobody looks, and stops when nothing waits any more.
+
+import { announce, count } from "./announce.js";
+import { fetchFragment, withIds } from "./fragment.js";
+
+const FIRST_DELAY = 1_500;
+const LONGEST_DELAY = 10_000;
+const GROWTH = 1.4;
+const IDS_PER_REQUEST = 50;
+
+/** Dispatched on a container to say that photos which still wait were added to it. */
+export const PHOTOS_ADDED = "photos-added";
+
+export function keepUpToDate(container) {
+  let delay = FIRST_DELAY;
+  let timer = null;
+  let asking = false;
+
+  function schedule() {
+    clearTimeout(timer);
+    if (asking || document.hidden || waitingIds(container).length === 0) return;
+    timer = setTimeout(poll, delay);
+  }
+
+  async function poll() {
+    asking = true;
+    try {
+      const changed = await refresh(container);
+      delay = changed ? FIRST_DELAY : Math.min(delay * GROWTH, LONGEST_DELAY);
+    } catch (error) {
+      console.warn("The page could not be brought up to date:", error);
+      // Asking again mends a failed network or a busy server, never a request that the server calls wrong.
+      if (error.status < 500 && error.status !== 429) return;
+      delay = LONGEST_DELAY;
+    } finally {
+      asking = false;
+    }
+    schedule();
+  }
+
+  function restart() {
+    delay = FIRST_DELAY;
+    schedule();
+  }
+
+  document.addEventListener("visibilitychange", restart);
+  container.addEventListener(PHOTOS_ADDED, restart);
+  restart();
+}
+
+function waitingIds(container) {
+  const waiting = container.querySelectorAll("[data-live]");
+  return [...new Set(Array.from(waiting, (element) => element.dataset.live))];
+}
+
+/** Replaces what changed on the server; whether anything did. */
+async function refresh(container) {
+  const ids = waitingIds(container);
+  let changed = false;
+  const finished = [];
+  for (let start = 0; start < ids.length; start += IDS_PER_REQUEST) {
+    const asked = ids.slice(start, start + IDS_PER_REQUEST);
+    const answer = await fetchFragment(withIds(container.dataset.liveUrl, asked));
+    forgetUnknown(container, asked, answer);
+    for (const fresh of answer) changed = replace(container, fresh) || changed;
+    const stillWaiting = new Set(waitingIds(container));
+    finished.push(...asked.filter((id) => !stillWaiting.has(id)));
+  }
+  if (finished.length > 0) announce(outcome(container, finished));
+  return changed;
+}
+
+/** What the server no longer knows, such as a photo that was deleted meanwhile, is not asked for again. */
+function forgetUnknown(container, asked, answer) {
+  const known = new Set(answer.map((element) => element.id));
+  for (const element of container.querySelectorAll("[data-live]")) {
+    if (asked.includes(element.dataset.live) && !known.has(element.id)) delete element.dataset.live;
+  }
+}
+
+function replace(container, fresh) {
+  const old = document.getElementById(fresh.id);
+  // An equal element stays, so that its picture is not loaded again and its animation does not start over.
+  if (!old || !container.contains(old) || old.isEqualNode(fresh)) return false;
+  const hadFocus = old.contains(document.activeElement);
+  old.replaceWith(fresh);
+  if (hadFocus) fresh.querySelector("a, button")?.focus({ preventScroll: true });
+  return true;
+}
+
+function outcome(container, ids) {
+  const failed = ids.filter((id) => container.querySelector(`[data-failed="${CSS.escape(id)}"]`)).length;
+  const ready = ids.length - failed;
+  const sentences = [];
+  if (ready > 0) sentences.push(`${count(ready, "photo")} ready.`);
+  if (failed > 0) sentences.push(`${count(failed, "photo")} could not be processed.`);
+  return sentences.join(" ");
+}

@@ -1,0 +1,47 @@
+"""The gallery and a photo's own page, and the parts of both that change while workers work."""
+
+from uuid import UUID
+
+from flask import Blueprint, abort, render_template, url_for
+
+from photofleet.catalog.database import transaction
+from photofleet.catalog.models import Photo
+from photofleet.catalog.photos import get_photo, get_photos, newest_photos
+from webapp import arguments
+
+blueprint = Blueprint("photos", __name__)
+
+
+@blueprint.get("/")
+def gallery() -> str:
+    """The photos, newest first."""
+    with transaction() as session:
+        page = newest_photos(session, before=arguments.before(), limit=arguments.PAGE_SIZE)
+    next_url = page.next_before and url_for(".gallery", before=page.next_before)
+    return render_template("gallery.html", photos=page.photos, next_url=next_url)
+
+
+@blueprint.get("/photos/cards")
+def cards() -> str:
+    """The cards of the photos asked for, to replace older ones on a page."""
+    with transaction() as session:
+        photos = get_photos(session, arguments.photo_ids())
+    return render_template("cards.html", photos=photos)
+
+
+@blueprint.get("/photos/<uuid:photo_id>")
+def photo(photo_id: UUID) -> str:
+    """A photo's own page."""
+    return render_template("photo.html", photo=_find(photo_id))
+
+
+@blueprint.get("/photos/<uuid:photo_id>/live")
+def live(photo_id: UUID) -> str:
+    """The part of a photo's page that changes while workers work."""
+    return render_template("_photo_live.html", photo=_find(photo_id))
+
+
+def _find(photo_id: UUID) -> Photo:
+    with transaction() as session:
+        found = get_photo(session, photo_id)
+    return found or abort(404, "There is no such photo. It may have been deleted.")

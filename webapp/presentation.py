@@ -1,0 +1,62 @@
+"""What every template can use: addresses of built assets and renditions, and numbers as people write them."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+from flask import Flask, url_for
+
+from photofleet.catalog.models import Rendition
+from photofleet.settings import Settings
+from photofleet.storage import rendition_url
+
+BUILT = Path(__file__).parent / "static" / "build"
+A_YEAR = 31_536_000  # seconds
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Make the helpers known to the templates."""
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(percent=percent, filesize=filesize)
+    app.jinja_env.globals.update(
+        asset=asset,
+        percent=percent,
+        filesize=filesize,
+        rendition_url=_url_of,
+        limits={"max_bytes": settings.upload_max_bytes, "max_files": settings.upload_max_files},
+    )
+    app.get_send_file_max_age = _max_age  # type: ignore[method-assign]  # Flask's own way to say it
+
+
+def asset(name: str) -> str:
+    """The address of a built script or style sheet, which has its content's hash in its name."""
+    return url_for("static", filename=f"build/{_manifest()[name]}")
+
+
+def percent(confidence: float) -> str:
+    """A confidence between 0 and 1 as a percentage."""
+    return f"{confidence * 100:.0f}\N{NARROW NO-BREAK SPACE}%"
+
+
+def filesize(size: int) -> str:
+    """A number of bytes as people write it."""
+    value = float(size)
+    for unit in ("bytes", "kB", "MB"):
+        if value < 1000 or unit == "MB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if value >= 10 or unit == "bytes" else f"{value:.1f} {unit}"
+
+
+def _url_of(rendition: Rendition) -> str:
+    return rendition_url(rendition.key)
+
+
+def _max_age(filename: str | None) -> int | None:
+    return A_YEAR if filename and filename.startswith("build/") else None
+
+
+@cache
+def _manifest() -> dict[str, str]:
+    names: dict[str, str] = json.loads((BUILT / "manifest.json").read_text())
+    return names

@@ -1,0 +1,86 @@
+"""Errors: a page for people, problem details (RFC 9457) for programs."""
+
+import logging
+from http import HTTPStatus
+
+from botocore.exceptions import BotoCoreError, ClientError
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from sqlalchemy.exc import InterfaceError, OperationalError
+from werkzeug.exceptions import HTTPException
+
+from photofleet.settings import Settings
+from webapp.uploads.refusals import UploadRefused
+
+logger = logging.getLogger(__name__)
+
+LINGER_BYTES = 64 * 2**20
+"""How much of a refused upload is read and thrown away, so that its sender is still there to read the answer."""
+
+UNAVAILABLE = "Part of the service does not answer right now. Nothing was stored; please try again in a minute."
+BROKEN = "Something went wrong on our side. It has been noted under the number {}; please try again."
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Answer every error in the way that suits who asked."""
+
+    @app.errorhandler(UploadRefused)
+    def refused(error: UploadRefused) -> Response:
+        return problem(error.status, str(error), slug=error.slug)
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            most = settings.upload_max_request_bytes // 2**20
+            return problem(413, f"That is too much at once: at most {most} MB are accepted in one request. "
+                                "Please send fewer or smaller photos.", slug="request-too-large")  # fmt: skip
+        answer = problem(error.code or 500, error.description or "")
+        if error.response is None and isinstance(error, HTTPException):
+            for name, value in error.get_headers():
+                if name not in ("Content-Type", "Content-Length"):
+                    answer.headers.setdefault(name, value)
+        return answer
+
+    @app.errorhandler(OperationalError)
+    @app.errorhandler(InterfaceError)
+    @app.errorhandler(BotoCoreError)
+    @app.errorhandler(ClientError)
+    def unavailable(error: Exception) -> Response:
+        logger.error("a dependency does not answer: %s", error)
+        answer = problem(503, UNAVAILABLE, slug="unavailable")
+        answer.headers["Retry-After"] = "30"
+        return answer
+
+    @app.errorhandler(Exception)
+    def broken(error: Exception) -> Response:
+        logger.error("an unexpected error", exc_info=error)
+        return problem(500, BROKEN.format(g.request_id))
+
+    app.after_request(_linger)
+
+
+def problem(status: int, detail: str, *, slug: str | None = None) -> Response:
+    """An error as whoever asked can read it: problem details under /api, a page elsewhere."""
+    title = HTTPStatus(status).phrase
+    if request.path.startswith("/api/"):
+        answer = jsonify(
+            type=f"urn:photofleet:problem:{slug}" if slug else "about:blank",
+            title=title,
+            status=status,
+            detail=detail,
+            instance=f"urn:photofleet:request:{g.request_id}",
+        )
+        answer.content_type = "application/problem+json"
+    else:
+        answer = make_response(render_template("error.html", status=status, title=title, detail=detail))
+    answer.status_code = status
+    return answer
+
+
+def _linger(response: Response) -> Response:
+    """Read what is left of a refused body: a connection that is closed on unread data takes the answer with it."""
+    if request.method == "POST" and response.status_code >= HTTPStatus.BAD_REQUEST:
+        left = min(LINGER_BYTES, request.content_length or 0)
+        body = request.environ["wsgi.input"]
+        while left > 0 and (chunk := body.read(min(left, 2**16))):
+            left -= len(chunk)
+    return response

@@ -1,0 +1,5 @@
+"""The application, for gunicorn."""
+
+from webapp.application import create_app
+
+app = create_app()
