@@ -42,6 +42,11 @@ class Format(StrEnum):
         member.display_name = display_name
         return member
 
+    @classmethod
+    def named(cls, name: str) -> "Format":
+        """Return the format that the catalog knows by this name."""
+        return cls[name.upper()]
+
 
 def sniff(header: bytes) -> Format | None:
     """Return the format of the file that starts with these bytes (at least `SNIFF_BYTES`, or all it has).

@@ -98,6 +98,15 @@ def decode(
     return upright
 
 
+def flatten(image: Image.Image) -> Image.Image:
+    """Lay a picture of mode RGBA on white; one of mode RGB is returned as it is."""
+    if image.mode != "RGBA":
+        return image
+    opaque = Image.new("RGB", image.size, "white")
+    opaque.paste(image, mask=image.getchannel("A"))
+    return opaque
+
+
 def _too_large(pixels: str, max_pixels: int) -> str:
     return (
         f"The picture has {pixels} pixels; we take at most {max_pixels:,} in all. Make it smaller and upload it again."

@@ -11,11 +11,12 @@ from photofleet.catalog.models import LABEL, Photo
 from photofleet.catalog.results import FoundLabel, record_labels
 from photofleet.formats import Format
 from photofleet.settings import get_settings
-from workers.image import decode
+from workers.image import decode, flatten
 from workers.label.celery import app
 from workers.label.classifier import Classifier, load_classifier
 from workers.label.labels import top_labels
 from workers.stage import Record, run_stage
+
 
 @app.task(name=PHOTO_UPLOADED)
 def photo_uploaded(photo_id: str, request_id: str) -> None:
@@ -28,8 +29,8 @@ def find_labels(photo: Photo, original: IO[bytes]) -> Record:
     settings = get_settings()
     classifier = _classifier()
     least = classifier.preprocessing.short_side  # a larger photo may be decoded smaller
-    image = decode(original, Format(photo.format), at_least=(least, least), max_pixels=settings.max_pixels)
-    (scores,) = classifier.classify([image])
+    image = decode(original, Format.named(photo.format), at_least=(least, least), max_pixels=settings.max_pixels)
+    (scores,) = classifier.classify([flatten(image)])
     found = [
         FoundLabel(label.label_id, label.confidence)
         for label in top_labels(scores, threshold=settings.label_threshold, limit=settings.label_limit)

@@ -7,6 +7,7 @@ from io import BytesIO
 from PIL import Image
 
 from photofleet.formats import Format
+from workers.image import flatten
 
 #: Widths in pixels; a rendition is named after its width: w160, w320...
 WIDTHS = (160, 320, 640, 1280, 2048)
@@ -60,12 +61,8 @@ def _plan(size: tuple[int, int], widths: Sequence[int]) -> list[tuple[str, tuple
 
 
 def _encode_jpeg(image: Image.Image) -> bytes:
-    if image.mode == "RGBA":
-        opaque = Image.new("RGB", image.size, "white")
-        opaque.paste(image, mask=image.getchannel("A"))
-        image = opaque
     output = BytesIO()
-    image.save(output, "JPEG", quality=_QUALITY, subsampling="4:2:0", progressive=True)
+    flatten(image).save(output, "JPEG", quality=_QUALITY, subsampling="4:2:0", progressive=True)
     return output.getvalue()
 
 

@@ -24,7 +24,9 @@ def photo_uploaded(photo_id: str, request_id: str) -> None:
 
 def make_renditions(photo: Photo, original: IO[bytes]) -> Record:
     """Render a photo's original in every width, each stored as soon as it is made."""
-    image = decode(original, Format(photo.format), at_least=(max(WIDTHS), 1), max_pixels=get_settings().max_pixels)
+    image = decode(
+        original, Format.named(photo.format), at_least=(max(WIDTHS), 1), max_pixels=get_settings().max_pixels
+    )
     stored = [_store(photo.id, rendition) for rendition in render(image)]
     return partial(record_renditions, photo_id=photo.id, renditions=stored)
 

@@ -6,51 +6,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from photofleet.broker import PHOTO_UPLOADED, create_app
 from tests.conftest import running
-
-QUEUES = ("RESIZE_QUEUE", "RESIZE_DEAD_LETTER", "LABEL_QUEUE", "LABEL_DEAD_LETTER")
-
-
-class Queues:
-    """The four queues, as an operator sees them."""
-
-    def __init__(self, cloud: Mapping[str, str]) -> None:
-        self._sqs = boto3.client("sqs")
-        self._urls = {name: cloud[f"PHOTOFLEET_{name}_URL"] for name in QUEUES}
-
-    def empty(self) -> None:
-        for url in self._urls.values():
-            self._sqs.purge_queue(QueueUrl=url)
-
-    def send(self, name: str, body: str) -> None:
-        self._sqs.send_message(QueueUrl=self._urls[name], MessageBody=body)
-
-    def counts(self, name: str) -> tuple[int, int]:
-        """How many messages are visible, and how many are in flight."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = self._sqs.get_queue_attributes(QueueUrl=self._urls[name], AttributeNames=names)["Attributes"]
-        return int(found[names[0]]), int(found[names[1]])
-
-    def bodies(self, name: str) -> list[str]:
-        answer = self._sqs.receive_message(QueueUrl=self._urls[name], MaxNumberOfMessages=10, VisibilityTimeout=0)
-        return [message["Body"] for message in answer.get("Messages", [])]
-
-
-@pytest.fixture
-def queues(cloud: Mapping[str, str], service: None) -> Iterator[Queues]:
-    queues = Queues(cloud)
-    queues.empty()
-    yield queues
-    queues.empty()
+from tests.photofleet.broker.queues import Queues
 
 
 class Fleet:

@@ -1,0 +1,74 @@
+"""The `photofleet` command."""
+
+import os
+import signal
+import sys
+import threading
+
+import click
+
+from photofleet.local.commands import local
+from photofleet.logs import configure_logging
+from photofleet.settings import Settings, SettingsError, get_settings, variable
+
+
+class Commands(click.Group):
+    """Says what is wrong with the settings in words, not with a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="photofleet")
+def main() -> None:
+    """Photofleet: upload photos at once, resize and label them later, find them by what is in them."""
+
+
+main.add_command(local)
+
+
+@main.command()
+def settings() -> None:
+    """Print every setting: its value, where that comes from, and what it is for. Secrets are hidden."""
+    values = get_settings()
+    for name, field in Settings.model_fields.items():
+        source = "environment" if os.environ.get(variable(name)) else "default"
+        click.echo(f"{click.style(variable(name), bold=True)} = {getattr(values, name)}  ({source})")
+        click.echo(f"    {field.description}")
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database's schema and taxonomy up to this version. Safe to run from many machines at once."""
+    from photofleet.catalog.database import get_engine
+    from photofleet.catalog.migrate import migrate as run_migrations
+
+    configure_logging(get_settings())
+    run_migrations(get_engine())
+    click.echo("The database is up to date.")
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="Sweep once and say how many photos were announced, instead of for ever.")
+def sweep(once: bool) -> None:
+    """Announce again the photos whose work is overdue. Any number of machines may do so at once."""
+    from photofleet.sweeper import sweep as sweep_once
+    from photofleet.sweeper import sweep_forever
+
+    configure_logging(get_settings())
+    if once:
+        click.echo(f"{sweep_once()} photos announced again.")
+        return
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    sweep_forever(stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
