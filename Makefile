@@ -86,7 +86,7 @@ node_modules/.package-lock.json: package.json package-lock.json | $(INSTALLED)
 	@$(NPM) ci --no-progress
 	@touch $@
 
-$(PAGES): node_modules/.package-lock.json $(shell find webapp/assets -type f 2>/dev/null)
+$(PAGES): .npmrc node_modules/.package-lock.json $(shell find webapp/assets -type f 2>/dev/null)
 	@echo "==> Building the pages' scripts and styles"
 	@$(NPM) run --silent build
 

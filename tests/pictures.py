@@ -1,5 +1,6 @@
 """Small pictures made for tests: good ones in every format, and the bad ones that people and attackers send."""
 
+import random
 import struct
 import zlib
 from io import BytesIO
@@ -106,3 +107,8 @@ def jpeg_claiming(width: int, height: int) -> bytes:
     frame = struct.pack(">BHHB", 8, height, width, 1) + b"\x01\x11\x00"
     scan = b"\x01\x01\x00\x00\x3f\x00"
     return b"\xff\xd8\xff\xc0" + struct.pack(">H", len(frame) + 2) + frame + b"\xff\xda\x00\x08" + scan
+
+
+def noise(width: int, height: int, seed: str) -> Image.Image:
+    """A picture unlike that of any other seed."""
+    return Image.frombytes("RGB", (width, height), random.Random(seed).randbytes(3 * width * height))

@@ -30,7 +30,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
         if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            most = settings.upload_max_request_bytes // 2**20
+            most = settings.upload_max_request_bytes // 1_000_000
             return problem(413, f"That is too much at once: at most {most} MB are accepted in one request. "
                                 "Please send fewer or smaller photos.", slug="request-too-large")  # fmt: skip
         answer = problem(error.code or 500, error.description or "")
