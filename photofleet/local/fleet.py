@@ -1,0 +1,85 @@
+"""The programs that make up Photofleet on one machine, in the order in which they start."""
+
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from http import HTTPStatus
+from urllib.request import urlopen
+
+from photofleet.local import stacks
+from photofleet.local.aws import EmbeddedAWS
+from photofleet.local.environment import service_environment
+from photofleet.local.postgres import EmbeddedPostgres
+from photofleet.local.service import Service
+
+_PYTHON = (sys.executable, "-m")
+_PHOTOFLEET = (*_PYTHON, "photofleet.cli")
+
+
+def stages(aws: EmbeddedAWS, postgres: EmbeddedPostgres, port: int) -> Sequence[Sequence[Service]]:
+    """Return the services in stages, the website being served on `port`."""
+
+    def launch_stacks() -> Mapping[str, str]:
+        return service_environment(aws, stacks.launch(aws.client_environment()), postgres.url)
+
+    cloud = Service(
+        "aws",
+        aws.command,
+        aws.server_environment(),
+        port=aws.port,
+        is_ready=aws.answers,
+        when_ready=launch_stacks,
+    )
+    database = Service(
+        "postgres",
+        postgres.command,
+        port=postgres.port,
+        ready_line="ready to accept connections",
+        is_ready=postgres.answers,
+        # To SIGTERM it would wait until everyone has left; to this it sends them away.
+        stop_signal=signal.SIGINT,
+    )
+    web = Service(
+        "web",
+        (
+            *(*_PYTHON, "gunicorn", "--config", "python:webapp.gunicorn_config"),
+            *("--bind", f"127.0.0.1:{port}", "webapp.wsgi:app"),
+        ),
+        port=port,
+        is_ready=partial(_answers, f"http://127.0.0.1:{port}/readyz"),
+    )
+    return (
+        (cloud, database),
+        (Service("migrate", (*_PHOTOFLEET, "migrate"), runs_once=True),),
+        (
+            web,
+            _worker("resize"),
+            # More threads than one a process would only contend for the cores that resizing and serving need, too.
+            _worker("label", {"OMP_NUM_THREADS": "1"}),
+            Service("sweeper", (*_PHOTOFLEET, "sweep")),
+        ),
+    )
+
+
+def _worker(queue: str, environment: Mapping[str, str] | None = None) -> Service:
+    return Service(
+        queue,
+        (
+            *(*_PYTHON, "celery", "--app", f"workers.{queue}", "worker", "--queues", queue),
+            *("--hostname", f"{queue}@local", "--concurrency", "1"),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        ),
+        environment or {},
+        ready_line=rf"{queue}@local ready\.",
+        # A worker that is told to stop finishes what it holds first.
+        stop_seconds=60,
+    )
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urlopen(address, timeout=5) as response:  # noqa: S310 - an address of our own making
+            return bool(response.status == HTTPStatus.OK)
+    except OSError:
+        return False

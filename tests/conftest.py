@@ -1,0 +1,139 @@
+"""The real services that integration tests run against; only tests that ask for them pay for them."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from photofleet import announce
+from photofleet.catalog.database import get_engine
+from photofleet.catalog.migrate import migrate
+from photofleet.local import stacks
+from photofleet.local.aws import EmbeddedAWS
+from photofleet.local.environment import keep_to_this_machine, service_environment
+from photofleet.local.postgres import EmbeddedPostgres
+from photofleet.settings import get_settings
+from tests.photofleet.broker.queues import Queues
+
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_but_this_machine() -> None:
+    keep_to_this_machine()
+
+
+@pytest.fixture(scope="session")
+def unused_port() -> Callable[[], int]:
+    """A function that returns a port of loopback that nothing listens on."""
+
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            return port
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory, unused_port: Callable[[], int]) -> Iterator[EmbeddedAWS]:
+    """The embedded AWS, running, with nothing in it."""
+    aws = EmbeddedAWS(tmp_path_factory.mktemp("aws"), unused_port())
+    with running(aws.command, aws.answers, aws.server_environment()):
+        yield aws
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory, unused_port: Callable[[], int]) -> Iterator[EmbeddedPostgres]:
+    """The embedded PostgreSQL, running, with an empty database."""
+    postgres = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), unused_port())
+    postgres.initialise()
+    # These databases never outlive the tests, so waiting for the disk would be in vain.
+    with running((*postgres.command, "-c", "fsync=off"), postgres.answers, stop_signal=signal.SIGINT):
+        yield postgres
+
+
+@pytest.fixture(scope="session")
+def cloud(aws: EmbeddedAWS, postgres: EmbeddedPostgres) -> Mapping[str, str]:
+    """The environment of a process of the service, its real stacks launched, its database empty."""
+    return service_environment(aws, stacks.launch(aws.client_environment()), postgres.url)
+
+
+@pytest.fixture(scope="session")
+def service(cloud: Mapping[str, str]) -> Iterator[None]:
+    """This process as one of the service's: its settings are those of the cloud, and the database is migrated."""
+    os.environ.update(cloud)
+    migrate(get_engine())
+    yield
+    get_engine().dispose()
+
+
+@pytest.fixture
+def catalog(service: None) -> Engine:
+    """The real database, migrated, with the taxonomy and without photos."""
+    engine = get_engine()
+    with engine.begin() as connection:
+        connection.execute(text("TRUNCATE photos CASCADE"))
+        connection.execute(text("DELETE FROM labels WHERE id NOT IN (SELECT label_id FROM label_terms)"))
+    return engine
+
+
+@pytest.fixture
+def session(catalog: Engine) -> Iterator[Session]:
+    """A session on the catalog."""
+    with Session(catalog, expire_on_commit=False) as session:
+        yield session
+
+
+@pytest.fixture
+def queues(cloud: Mapping[str, str], service: None) -> Iterator[Queues]:
+    """The service's queues, empty."""
+    queues = Queues(cloud)
+    queues.empty()
+    yield queues
+    queues.empty()
+
+
+@pytest.fixture
+def topic_is_down(service: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Announcing goes to a topic that is not there."""
+    gone = get_settings().model_copy(update={"topic_arn": get_settings().topic_arn + "-gone"})
+    announce._app.cache_clear()
+    with monkeypatch.context() as broken:
+        broken.setattr("photofleet.broker.app.get_settings", lambda: gone)
+        announce.prepare()
+    yield
+    announce._app.cache_clear()
+
+
+@contextmanager
+def running(
+    command: Sequence[str],
+    is_ready: Callable[[], bool],
+    environment: Mapping[str, str] | None = None,
+    stop_signal: signal.Signals = signal.SIGTERM,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a service for the length of a with block."""
+    with subprocess.Popen(command, env=os.environ | (environment or {})) as process:
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while not is_ready():
+                assert process.poll() is None, f"{command} ended with {process.returncode} before it was ready."
+                assert time.monotonic() < deadline, f"{command} was not ready within {START_SECONDS:.0f} s."
+                time.sleep(0.05)
+            yield process
+        finally:
+            process.send_signal(stop_signal)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
