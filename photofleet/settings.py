@@ -55,7 +55,12 @@ class Settings(BaseSettings):
         description="Seconds without progress after which a photo is announced to the workers again.",
     )
 
-    upload_max_bytes: int = Field(50_000_000, ge=1024, description="The largest file accepted, in bytes.")
+    upload_max_bytes: int = Field(
+        50_000_000,
+        ge=1024,
+        le=5_000_000_000,  # S3's limit for one request
+        description="The largest file accepted, in bytes.",
+    )
     upload_max_files: int = Field(50, ge=1, le=1000, description="The most files accepted in one request.")
     upload_max_request_bytes: int = Field(
         500_000_000, ge=1024, description="The largest request accepted, all its files together, in bytes."

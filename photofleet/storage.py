@@ -1,10 +1,12 @@
 """Where photos' bytes are kept: the keys of objects in S3, and transfers to and from it."""
 
+import base64
 from functools import cache
 from typing import IO, Any
 from uuid import UUID
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -47,19 +49,21 @@ def rendition_url(key: str) -> str:
     return f"{get_settings().renditions_url.rstrip('/')}/{key}"
 
 
-def put_original(photo_id: UUID, file: IO[bytes], content_type: str) -> None:
-    """Store an uploaded file, streamed from where `file` stands; S3 checks what arrives against a checksum."""
-    _s3().upload_fileobj(
-        file,
-        get_settings().originals_bucket,
-        original_key(photo_id),
-        ExtraArgs={"ContentType": content_type, "ChecksumAlgorithm": "SHA256"},
+def put_original(photo_id: UUID, file: IO[bytes], content_type: str, sha256: bytes) -> None:
+    """Store an uploaded file, streamed from where `file` stands; S3 refuses it if what arrives has another hash."""
+    _s3().put_object(
+        Bucket=get_settings().originals_bucket,
+        Key=original_key(photo_id),
+        Body=file,
+        ContentType=content_type,
+        ChecksumSHA256=base64.b64encode(sha256).decode("ascii"),
     )
 
 
 def get_original(photo_id: UUID, into: IO[bytes]) -> None:
     """Write an uploaded file into `into`, and stand at its beginning."""
-    _s3().download_fileobj(get_settings().originals_bucket, original_key(photo_id), into)
+    bucket, key = get_settings().originals_bucket, original_key(photo_id)
+    _s3().download_fileobj(bucket, key, into, Config=TransferConfig(use_threads=False))
     into.seek(0)
 
 

@@ -1,5 +1,6 @@
 """The real services that integration tests run against; only tests that ask for them pay for them."""
 
+import logging
 import os
 import signal
 import socket
@@ -101,6 +102,16 @@ def queues(cloud: Mapping[str, str], service: None) -> Iterator[Queues]:
     queues.empty()
     yield queues
     queues.empty()
+
+
+@pytest.fixture
+def root_logging() -> Iterator[None]:
+    """Whatever the test makes of this process's logging is undone."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(False)
 
 
 @pytest.fixture

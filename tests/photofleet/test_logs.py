@@ -1,7 +1,6 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -10,18 +9,9 @@ from photofleet.settings import get_settings
 
 
 @pytest.fixture
-def root_logger() -> Iterator[logging.Logger]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield root
-    root.handlers[:], root.level = handlers, level
-    logging.captureWarnings(False)
-
-
-@pytest.fixture
-def lines(root_logger: logging.Logger, service: None, request: pytest.FixtureRequest) -> io.StringIO:
+def lines(root_logging: None, service: None, request: pytest.FixtureRequest) -> io.StringIO:
     configure_logging(get_settings().model_copy(update={"log_format": request.param, "log_level": "INFO"}))
-    (handler,) = root_logger.handlers
+    (handler,) = logging.getLogger().handlers
     assert isinstance(handler, logging.StreamHandler)
     stream = io.StringIO()
     handler.setStream(stream)

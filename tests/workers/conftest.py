@@ -1,6 +1,7 @@
 """Photos that wait for a worker."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from io import BytesIO
 
 import boto3
@@ -23,7 +24,7 @@ def upload(session: Session) -> Upload:
 
     def store(data: bytes, format: Format = Format.JPEG) -> Photo:
         photo_id = uuid7()
-        storage.put_original(photo_id, BytesIO(data), format.content_type)
+        storage.put_original(photo_id, BytesIO(data), format.content_type, sha256(data).digest())
         photo = create_photo(session, id=photo_id, format=format.value, size=len(data))
         session.commit()
         return photo

@@ -58,7 +58,7 @@ def store_upload(upload: FileStorage) -> Stored:
     photo_id = uuid7()
     with log_context(photo_id=str(photo_id)):
         incoming.file.seek(0)
-        storage.put_original(photo_id, incoming.file, found.format.content_type)
+        storage.put_original(photo_id, incoming.file, found.format.content_type, incoming.sha256)
         new = NewPhoto(
             id=photo_id,
             owner=EVERYBODY,

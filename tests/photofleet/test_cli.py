@@ -1,0 +1,55 @@
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy.orm import Session
+
+from photofleet.cli import main
+from photofleet.settings import get_settings
+from tests.photofleet.broker.queues import Queues
+from tests.photofleet.catalog.factories import create_photo
+
+
+def test_settings_are_printed_with_where_they_come_from_and_secrets_hidden(
+    service: None, cloud: Mapping[str, str]
+) -> None:
+    result = CliRunner().invoke(main, ["settings"])
+
+    assert result.exit_code == 0
+    assert f"PHOTOFLEET_TOPIC_ARN = {cloud['PHOTOFLEET_TOPIC_ARN']}  (environment)" in result.output
+    assert "PHOTOFLEET_UPLOAD_MAX_FILES = 50  (default)" in result.output
+    assert "The most files accepted in one request." in result.output
+    assert "PHOTOFLEET_DATABASE_URL = ***" in result.output
+    assert cloud["PHOTOFLEET_DATABASE_URL"] not in result.output
+
+
+def test_a_wrong_setting_is_named_without_a_traceback(service: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    get_settings.cache_clear()
+    monkeypatch.setenv("PHOTOFLEET_LABEL_THRESHOLD", "high")
+    try:
+        result = CliRunner().invoke(main, ["settings"])
+    finally:
+        get_settings.cache_clear()
+
+    assert result.exit_code == 1
+    assert "PHOTOFLEET_LABEL_THRESHOLD: " in result.output
+    assert "Traceback" not in result.output
+
+
+def test_the_database_is_migrated_by_a_command(service: None, root_logging: None) -> None:
+    result = CliRunner().invoke(main, ["migrate"])
+
+    assert result.exit_code == 0
+    assert result.output.endswith("The database is up to date.\n")
+
+
+def test_one_sweep_says_what_it_did(session: Session, queues: Queues, root_logging: None) -> None:
+    create_photo(session).uploaded_at = datetime.now(UTC) - timedelta(hours=1)
+    session.commit()
+
+    result = CliRunner().invoke(main, ["sweep", "--once"])
+
+    assert result.exit_code == 0
+    assert result.output.endswith("1 photos announced again.\n")
+    assert queues.counts("RESIZE_QUEUE") == (1, 0)
