@@ -20,7 +20,7 @@ class Body(RawIOBase):
 
     @staticmethod
     def _make() -> Iterator[bytes]:
-        head, tail = part(b"\n\n", "large.jpg").split(b"\n\n", 1)
+        head, tail = part(b"|", "large.jpg").split(b"|", 1)
         yield head
         for _ in range(SIZE // 10_000):
             yield b"x" * 10_000
