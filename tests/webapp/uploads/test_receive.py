@@ -38,8 +38,8 @@ class Body(RawIOBase):
 
 def test_a_file_is_received_without_being_held_in_memory(service: None) -> None:
     body = Body()
-    headers = {"Content-Type": MULTIPART, "Content-Length": str(body.length)}
-    environ = create_environ(method="POST", headers=headers) | {"wsgi.input": body}
+    form = {"CONTENT_TYPE": MULTIPART, "CONTENT_LENGTH": str(body.length), "wsgi.input": body}
+    environ = create_environ(method="POST") | form
     tracemalloc.start()
     try:
         request = UploadRequest(environ)
