@@ -98,6 +98,8 @@ def show(address: str, photo: dict[str, Any]) -> None:
         print(f"  {size:>11} {rendition['format']:<5}{rendition['size'] / 1000:>7.1f} kB  {rendition['url']}")
     for label in photo["labels"]:
         print(f"  {label['confidence']:>5.0%} {label['name']}")
+    if not photo["labels"]:
+        print("  no label: the network is not sure enough of anything in it")
     if query := search_that_finds(address, photo):
         print(f"  found by: {address}/search?q={quote(query)}")
     elif photo["labels"]:
