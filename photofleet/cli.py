@@ -9,21 +9,10 @@ import click
 
 from photofleet.local.commands import local
 from photofleet.logs import configure_logging
-from photofleet.settings import Settings, SettingsError, get_settings, variable
+from photofleet.settings import Settings, get_settings, variable
 
 
-class Commands(click.Group):
-    """Says what is wrong with the settings in words, not with a traceback."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Run the command that was asked for."""
-        try:
-            return super().invoke(ctx)
-        except SettingsError as error:
-            raise click.ClickException(str(error)) from None
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="photofleet")
 def main() -> None:
     """Photofleet: upload photos at once, resize and label them later, find them by what is in them."""

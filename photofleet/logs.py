@@ -43,14 +43,11 @@ class TextFormatter(logging.Formatter):
 
     _ordinary = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "data"}
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The line, followed by the traceback where there is one."""
-        line = super().format(record)
-        extras = " ".join(f"{k}={v}" for k, v in vars(record).items() if k not in self._ordinary)
-        if not extras:
-            return line
-        first, newline, rest = line.partition("\n")
-        return f"{first}  {extras}{newline}{rest}"
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- logging's name
+        """The line without its traceback; what a stranger sent neither breaks it nor commands the terminal."""
+        extras = [f"{name}={value}" for name, value in vars(record).items() if name not in self._ordinary]
+        line = "  ".join(filter(None, (super().formatMessage(record), " ".join(extras))))
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
 
 
 class UtcJsonFormatter(JsonFormatter):

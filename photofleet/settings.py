@@ -3,16 +3,24 @@
 import os
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 PREFIX = "PHOTOFLEET_"
 
+DEFAULT_MODEL = "efficientnet_lite2"
+
 
 def _postgresql_url(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().startswith(("postgresql://", "postgresql+psycopg://")):
+    try:
+        url = make_url(value.get_secret_value())
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or url.get_backend_name() != "postgresql" or not url.host or not url.database:
         raise ValueError("must be a PostgreSQL address, like postgresql://user:password@host:5432/photofleet")
     return value
 
@@ -38,6 +46,10 @@ class Settings(BaseSettings):
     originals_bucket: str = Field(description="The S3 bucket that keeps the uploaded files.")
     renditions_bucket: str = Field(description="The S3 bucket that keeps the resized pictures.")
     renditions_url: HttpUrl = Field(description="Where browsers load renditions from: the CDN's address.")
+
+    hosts: str = Field(
+        "", description="The host names that the site answers to, separated by commas; where it is empty, to any."
+    )
 
     visibility_timeout: int = Field(
         60,
@@ -73,7 +85,7 @@ class Settings(BaseSettings):
     )
 
     label_model: str = Field(
-        "efficientnet_lite2",
+        DEFAULT_MODEL,
         pattern=r"^[a-z0-9_]+$",
         description="The network that labels: efficientnet_lite2, or a torchvision classification model.",
     )
@@ -94,9 +106,20 @@ class Settings(BaseSettings):
         "INFO", description="The least severe log line shown."
     )
 
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.upload_max_bytes > self.upload_max_request_bytes:
+            raise ValueError(f"{variable('upload_max_bytes')} is more than {variable('upload_max_request_bytes')}")
+        if self.label_model != DEFAULT_MODEL and self.label_weights is None:
+            raise ValueError(f"{variable('label_weights')} must name the file with the weights of {self.label_model}")
+        return self
 
-class SettingsError(Exception):
-    """One or more settings are missing or wrong; the message names each variable and what is wrong with it."""
+
+class SettingsError(SystemExit):
+    """One or more settings are missing or wrong; the message names each variable and what is wrong with it.
+
+    No program runs on wrong settings: where nobody catches it, it ends the process, with the message and no traceback.
+    """
 
 
 def variable(name: str) -> str:
@@ -116,14 +139,17 @@ def read_settings() -> Settings:
     try:
         settings = Settings.model_validate({})
     except ValidationError as error:
-        problems += [_sentence(str(item["loc"][0]), item["type"], item["msg"]) for item in error.errors()]
+        problems += [_sentence(item["loc"], item["type"], item["msg"]) for item in error.errors()]
         settings = None
     if settings is None or problems:
         raise SettingsError("The settings are not right.\n" + "\n".join(f"  {problem}" for problem in problems))
     return settings
 
 
-def _sentence(name: str, kind: str, message: str) -> str:
+def _sentence(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    if not location:  # two settings that do not fit together
+        return message.removeprefix("Value error, ")
+    name = str(location[0])
     field = Settings.model_fields[name]
     if kind == "missing":
         return f"{variable(name)}: is not set. {field.description}"

@@ -20,7 +20,7 @@ from photofleet.local import stacks
 from photofleet.local.aws import EmbeddedAWS
 from photofleet.local.environment import keep_to_this_machine, service_environment
 from photofleet.local.postgres import EmbeddedPostgres
-from photofleet.settings import get_settings
+from photofleet.settings import get_settings, variable
 from tests.photofleet.broker.queues import Queues
 
 START_SECONDS = 60.0
@@ -115,15 +115,27 @@ def root_logging() -> Iterator[None]:
 
 
 @pytest.fixture
-def topic_is_down(service: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def change_settings(service: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """A function that gives this process other settings, by name, until the test ends."""
+
+    def read_again() -> None:
+        get_settings.cache_clear()
+        announce._app.cache_clear()
+
+    def change(**values: object) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(variable(name), str(value))
+        read_again()
+
+    yield change
+    monkeypatch.undo()
+    read_again()
+
+
+@pytest.fixture
+def topic_is_down(change_settings: Callable[..., None]) -> None:
     """Announcing goes to a topic that is not there."""
-    gone = get_settings().model_copy(update={"topic_arn": get_settings().topic_arn + "-gone"})
-    announce._app.cache_clear()
-    with monkeypatch.context() as broken:
-        broken.setattr("photofleet.broker.app.get_settings", lambda: gone)
-        announce.prepare()
-    yield
-    announce._app.cache_clear()
+    change_settings(topic_arn=get_settings().topic_arn + "-gone")
 
 
 @contextmanager

@@ -6,6 +6,12 @@ from flask import abort, request
 
 PAGE_SIZE = 60
 MOST_IDS = 50
+LONGEST_QUERY = 100
+
+
+def query() -> str:
+    """What is searched for. It is for the caller to say that it is longer than LONGEST_QUERY, in its own way."""
+    return request.args.get("q", "").strip()
 
 
 def before() -> UUID | None:

@@ -1,8 +1,12 @@
 """How gunicorn runs the web tier: `gunicorn --config python:webapp.gunicorn_config webapp.wsgi:app`."""
 
 import logging
+import socket
+import struct
+from typing import Any
 
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
 
 from photofleet import announce, storage
 from photofleet.logs import configure_logging
@@ -19,6 +23,10 @@ class PhotofleetLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
         self.error_log.propagate = True
 
 
+SILENCE_S = 20
+"""A client that sends nothing for so long in the middle of a request is cut off, and its thread is free again."""
+
+
 def post_worker_init(_: object) -> None:
     """Make ready what the first upload would wait for; after the fork, as clients must not be shared."""
     announce.prepare()
@@ -27,10 +35,20 @@ def post_worker_init(_: object) -> None:
 
 logger_class = PhotofleetLogger
 
-# An upload waits for its client most of the time, so that a thread suits it; a page takes milliseconds.
-worker_class = "gthread"
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """A thread for each request, which does not wait for ever for a client that has gone silent."""
+
+    def handle(self, conn: Any) -> Any:
+        """Answer one request; gunicorn itself has no time-out for the reading of it."""
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", SILENCE_S, 0))
+        return super().handle(conn)
+
+
+# An upload waits for its client most of the time, so that a thread suits it, and many do not cost much.
+worker_class = Worker
 workers = 2
-threads = 8
+threads = 32
 
 # Longer than the 60 seconds for which a load balancer keeps an idle connection, so that only it closes one.
 keepalive = 75

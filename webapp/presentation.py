@@ -15,9 +15,8 @@ A_YEAR = 31_536_000  # seconds
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Make the helpers known to the templates."""
+    """Make them known to the templates."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(percent=percent, filesize=filesize)
     app.jinja_env.globals.update(
         asset=asset,
         percent=percent,

@@ -3,20 +3,23 @@
 import logging
 from http import HTTPStatus
 
-from botocore.exceptions import BotoCoreError, ClientError
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from sqlalchemy.exc import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from photofleet.settings import Settings
+from photofleet.storage import STORAGE_ERRORS
 from webapp.uploads.refusals import UploadRefused
 
 logger = logging.getLogger(__name__)
 
+DEPENDENCY_ERRORS = (OperationalError, InterfaceError, *STORAGE_ERRORS)
+"""What it looks like when the database or S3 does not answer."""
+
 LINGER_BYTES = 64 * 2**20
 """How much of a refused upload is read and thrown away, so that its sender is still there to read the answer."""
 
-UNAVAILABLE = "Part of the service does not answer right now. Nothing was stored; please try again in a minute."
+UNAVAILABLE = "Part of the service does not answer right now. Please try again in a minute."
 BROKEN = "Something went wrong on our side. It has been noted under the number {}; please try again."
 
 
@@ -29,26 +32,26 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
-        if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            most = settings.upload_max_request_bytes // 1_000_000
-            return problem(413, f"That is too much at once: at most {most} MB are accepted in one request. "
-                                "Please send fewer or smaller photos.", slug="request-too-large")  # fmt: skip
-        answer = problem(error.code or 500, error.description or "")
-        if error.response is None and isinstance(error, HTTPException):
-            for name, value in error.get_headers():
-                if name not in ("Content-Type", "Content-Length"):
-                    answer.headers.setdefault(name, value)
+        status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+        if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return problem(status, _too_large(settings.upload_max_request_bytes), slug="request-too-large")
+        answer = problem(status, error.description or "")
+        for name, value in error.get_headers():  # such as Allow, which says what would be allowed
+            answer.headers.setdefault(name, value)
         return answer
 
-    @app.errorhandler(OperationalError)
-    @app.errorhandler(InterfaceError)
-    @app.errorhandler(BotoCoreError)
-    @app.errorhandler(ClientError)
     def unavailable(error: Exception) -> Response:
         logger.error("a dependency does not answer: %s", error)
         answer = problem(503, UNAVAILABLE, slug="unavailable")
         answer.headers["Retry-After"] = "30"
         return answer
+
+    for kind in DEPENDENCY_ERRORS:
+        app.register_error_handler(kind, unavailable)
+
+    @app.errorhandler(BlockingIOError)
+    def silent(_: BlockingIOError) -> Response:
+        return problem(HTTPStatus.REQUEST_TIMEOUT, "The upload broke off. Please try again.")
 
     @app.errorhandler(Exception)
     def broken(error: Exception) -> Response:
@@ -76,9 +79,19 @@ def problem(status: int, detail: str, *, slug: str | None = None) -> Response:
     return answer
 
 
+def _too_large(limit: int) -> str:
+    if (request.content_length or 0) > limit:
+        return (
+            f"That is too much at once: at most {limit // 1_000_000} MB are accepted in one request. "
+            "Please send fewer or smaller photos."
+        )
+    return "The form has too many fields, or too much text in them. Please use the form on this site."
+
+
 def _linger(response: Response) -> Response:
     """Read what is left of a refused body: a connection that is closed on unread data takes the answer with it."""
-    if request.method == "POST" and response.status_code >= HTTPStatus.BAD_REQUEST:
+    refused = response.status_code >= HTTPStatus.BAD_REQUEST and response.status_code != HTTPStatus.REQUEST_TIMEOUT
+    if request.method == "POST" and refused:
         left = min(LINGER_BYTES, request.content_length or 0)
         body = request.environ["wsgi.input"]
         while left > 0 and (chunk := body.read(min(left, 2**16))):

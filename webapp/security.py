@@ -32,6 +32,15 @@ def init_app(app: Flask, settings: Settings) -> None:
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         return response
 
+    hosts = {host.strip().lower() for host in settings.hosts.split(",") if host.strip()}
+
+    def refuse_other_hosts() -> None:
+        """Refuse a request under a name that is not ours: another site may have pointed its name at this address."""
+        host = (urlsplit(f"//{request.host}").hostname or "").lower()
+        if hosts and host not in hosts and request.blueprint != "health":
+            abort(400, "There is no site of this name here.")
+
+    app.before_request(refuse_other_hosts)
     app.before_request(_refuse_other_sites)
     app.after_request(add_headers)
 

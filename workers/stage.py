@@ -10,14 +10,14 @@ from collections.abc import Callable
 from typing import IO
 from uuid import UUID
 
-from celery.exceptions import Reject
+from celery.exceptions import Reject, SoftTimeLimitExceeded
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from photofleet.catalog import stages
 from photofleet.catalog.database import transaction
 from photofleet.catalog.models import Photo
-from photofleet.catalog.photos import get_photo
+from photofleet.catalog.photos import get_photo_for_work
 from photofleet.logs import log_context
 from photofleet.storage import get_original
 from workers.image import BadImage
@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 Record = Callable[[Session], None]
 """Stores the results of a stage, in the transaction that also notes that the stage is done."""
+
+TOO_SLOW = "This picture takes too long to process. Export it again, or make it smaller, and upload the new file."
 
 IN_MEMORY_BYTES = 8 * 2**20
 """Originals up to this size are worked on in memory, larger ones from a temporary file."""
@@ -51,11 +53,8 @@ def run_stage(name: str, photo_id: UUID, request_id: str, work: Callable[[Photo,
                 logger.info("%s: nothing is owed", name)
                 return
             logger.info("%s: attempt %d", name, attempt)
-            _work(name, photo_id, work)
-        except BadImage as error:
-            logger.warning("%s failed for good: %s (%r)", name, error, error.__cause__)
-            with transaction() as session:
-                stages.fail_stage(session, photo_id, name, str(error))
+            if failure := _work(name, photo_id, work):
+                _fail(name, photo_id, failure)
         except Exception as error:
             logger.exception("%s went wrong", name)
             raise Reject(repr(error), requeue=_try_again(name, photo_id, attempt or 0)) from error
@@ -66,18 +65,32 @@ def _start(name: str, photo_id: UUID) -> int | None:
         return stages.start_stage(session, photo_id, name)
 
 
-def _work(name: str, photo_id: UUID, work: Callable[[Photo, IO[bytes]], Record]) -> None:
+def _work(name: str, photo_id: UUID, work: Callable[[Photo, IO[bytes]], Record]) -> str | None:
+    """Do the work and record it; where the photo itself makes that impossible, return why, for its uploader."""
     with transaction() as session:
-        photo = get_photo(session, photo_id)
+        photo = get_photo_for_work(session, photo_id)
     if photo is None:  # deleted since the stage was started
-        return
+        return None
     with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as original:
         get_original(photo_id, original)
-        record = work(photo, original)
+        try:
+            record = work(photo, original)
+        except BadImage as error:
+            logger.warning("%s: the image is bad: %s (%r)", name, error, error.__cause__)
+            return str(error)
+        except SoftTimeLimitExceeded:
+            logger.warning("%s: the image takes too long", name)
+            return TOO_SLOW
     with transaction() as session:
-        record(session)
-        stages.finish_stage(session, photo_id, name)
+        if stages.finish_stage(session, photo_id, name):
+            record(session)
     logger.info("%s: done", name)
+    return None
+
+
+def _fail(name: str, photo_id: UUID, failure: str) -> None:
+    with transaction() as session:
+        stages.fail_stage(session, photo_id, name, failure)
 
 
 def _try_again(name: str, photo_id: UUID, attempt: int) -> bool:

@@ -15,7 +15,11 @@ PHOTO_UPLOADED = "photofleet.photo_uploaded"
 
 PHOTOS = Exchange("photos", type="fanout")
 
-TASK_TIME_LIMIT_S = 300
+SOFT_TIME_LIMIT_S = 120
+"""After this long a task is told to stop, and can still record that it was too slow."""
+
+TIME_LIMIT_S = 180
+"""After this long its process is killed: it hangs where it cannot be told."""
 
 
 def create_app(*imports: str) -> Celery:
@@ -34,11 +38,13 @@ def create_app(*imports: str) -> Celery:
         task_create_missing_queues=False,
         # Without its type the exchange counts as a direct one, and without `declare` the message would be dropped.
         task_routes={PHOTO_UPLOADED: {"exchange": PHOTOS.name, "exchange_type": PHOTOS.type, "declare": [PHOTOS]}},
-        # A message leaves its queue when its work is done, and not before; what the worker gives up on is buried.
+        # A message leaves its queue when its work is done, and not before. One whose task raises is buried; one whose
+        # process dies or is killed comes again.
         task_acks_late=True,
         task_acks_on_failure_or_timeout=False,
         task_reject_on_worker_lost=True,
-        task_time_limit=TASK_TIME_LIMIT_S,
+        task_soft_time_limit=SOFT_TIME_LIMIT_S,
+        task_time_limit=TIME_LIMIT_S,
         # The fleets share the task's id, so a result would be overwritten; results are in the catalog.
         task_ignore_result=True,
         # A broken publisher must answer at once; the sweeper announces again.

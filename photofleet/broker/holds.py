@@ -83,20 +83,24 @@ class Holds:
             with self._lock:
                 held = [hold for hold in self._holds.values() if monotonic() - hold.since < HOLD_LIMIT_S]
             for queue_url in {hold.queue_url for hold in held}:
-                self._extend(queue_url, [hold.handle for hold in held if hold.queue_url == queue_url])
+                handles = [hold.handle for hold in held if hold.queue_url == queue_url]
+                for first in range(0, len(handles), SQS_BATCH):
+                    try:
+                        self._extend(queue_url, handles[first : first + SQS_BATCH])
+                    except Exception as error:  # whatever it is: without its heartbeat, long tasks would run twice
+                        expected = isinstance(error, BotoCoreError | ClientError)
+                        exc_info = None if expected else error
+                        logger.warning("messages could not be kept invisible: %s", error, exc_info=exc_info)
 
     def _extend(self, queue_url: str, handles: Sequence[str]) -> None:
-        for first in range(0, len(handles), SQS_BATCH):
-            batch = handles[first : first + SQS_BATCH]
-            entries = [
-                {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": self._timeout}
-                for number, handle in enumerate(batch)
-            ]
-            try:
-                answer = self._sqs.change_message_visibility_batch(QueueUrl=queue_url, Entries=entries)
-            except (BotoCoreError, ClientError) as error:
-                logger.warning("messages could not be kept invisible: %s", error)
-                continue
-            for failed in answer.get("Failed", ()):
-                if batch[int(failed["Id"])] in self._holds:  # else it was settled meanwhile
-                    logger.warning("lost hold of a message: %s", failed["Message"])
+        handles = [handle for handle in handles if handle in self._holds]  # what was given back stays visible
+        entries = [
+            {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": self._timeout}
+            for number, handle in enumerate(handles)
+        ]
+        if not entries:
+            return
+        answer = self._sqs.change_message_visibility_batch(QueueUrl=queue_url, Entries=entries)
+        for failed in answer.get("Failed", ()):
+            if handles[int(failed["Id"])] in self._holds:  # else it was settled meanwhile
+                logger.warning("lost hold of a message: %s", failed["Message"])

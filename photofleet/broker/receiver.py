@@ -56,8 +56,9 @@ class Receiver(threading.Thread):
                 continue
             try:
                 holds = self._receive(room)
-            except (BotoCoreError, ClientError) as error:
-                logger.error("%s: %s", self.name, error)
+            except Exception as error:  # whatever it is: a worker that has stopped listening would look alive
+                expected = isinstance(error, BotoCoreError | ClientError)
+                logger.error("%s: %s", self.name, error, exc_info=None if expected else error)
                 self._stopped.wait(PAUSE_AFTER_ERROR_S)
                 continue
             for hold in holds:

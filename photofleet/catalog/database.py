@@ -10,6 +10,10 @@ from sqlalchemy.orm import Session
 from photofleet.settings import get_settings
 
 CONNECT_TIMEOUT_S = 5
+STATEMENT_TIMEOUT_S = 15
+"""For the pages' and tasks' queries; one that takes longer would hold a connection that others wait for."""
+
+OPTIONS = f"-c timezone=utc -c statement_timeout={STATEMENT_TIMEOUT_S}s"
 
 
 @cache
@@ -22,7 +26,10 @@ def get_engine() -> Engine:
     return create_engine(
         url,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": "-c timezone=utc"},
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": OPTIONS,
+        },
     )
 
 

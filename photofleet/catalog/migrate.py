@@ -16,6 +16,7 @@ def migrate(engine: Engine) -> None:
     """Run the migrations that are missing and store the taxonomy; safe to call from many machines at once."""
     with engine.connect() as connection:
         with connection.begin():
+            connection.execute(text("SET statement_timeout = 0"))  # migrations take the time they need
             connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
         try:
             with connection.begin():
@@ -25,6 +26,7 @@ def migrate(engine: Engine) -> None:
         finally:
             with connection.begin():
                 connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+            connection.invalidate()  # the next user of this connection is to have its time-out again
 
 
 def upgrade_schema(connection: Connection) -> None:

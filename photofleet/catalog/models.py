@@ -71,6 +71,7 @@ class Photo(Base):
     deleted_at: Mapped[datetime | None]
     request_id: Mapped[str]
     announced_at: Mapped[datetime | None]
+    announcements: Mapped[int] = mapped_column(server_default="0")
 
     stages: Mapped[list["Stage"]] = relationship(order_by="Stage.name.desc()", cascade="all, delete-orphan")
     renditions: Mapped[list["Rendition"]] = relationship(

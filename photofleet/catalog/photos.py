@@ -51,22 +51,28 @@ def add_photo(session: Session, new: NewPhoto) -> Photo | None:
 
 def find_duplicate(session: Session, owner: str, sha256: bytes) -> Photo | None:
     """The owner's photo with these very bytes, if there is one."""
-    return session.scalar(_with_details(_visible().where(Photo.owner == owner, Photo.sha256 == sha256)))
+    return session.scalar(_with_details(_present().where(Photo.owner == owner, Photo.sha256 == sha256)))
 
 
 def get_photo(session: Session, photo_id: UUID) -> Photo | None:
-    """One photo with its stages, renditions and labels; None if there is none or it was deleted."""
-    return session.scalar(_with_details(_visible().where(Photo.id == photo_id)))
+    """One photo that anybody may see, with its stages, renditions and labels; None if there is none."""
+    return session.scalar(_with_details(visible_photos().where(Photo.id == photo_id)))
+
+
+def get_photo_for_work(session: Session, photo_id: UUID) -> Photo | None:
+    """One photo, whoever may see it; None if there is none or it was deleted."""
+    return session.scalar(_present().where(Photo.id == photo_id))
 
 
 def get_photos(session: Session, photo_ids: Sequence[UUID]) -> Sequence[Photo]:
     """Those of the photos that there are, newest first."""
-    return session.scalars(_with_details(_visible().where(Photo.id.in_(photo_ids)).order_by(Photo.id.desc()))).all()
+    wanted = visible_photos().where(Photo.id.in_(photo_ids))
+    return session.scalars(_with_details(wanted.order_by(Photo.id.desc()))).all()
 
 
 def newest_photos(session: Session, *, before: UUID | None, limit: int) -> Page:
     """The newest photos, or the newest of those uploaded before the photo with the id `before`."""
-    return page_of(session, _visible(), before=before, limit=limit)
+    return page_of(session, visible_photos(), before=before, limit=limit)
 
 
 def page_of(session: Session, photos: Select[Photo], *, before: UUID | None, limit: int) -> Page:
@@ -80,10 +86,10 @@ def page_of(session: Session, photos: Select[Photo], *, before: UUID | None, lim
 
 def visible_photos() -> Select[Photo]:
     """The photos that anybody may see, for selecting from."""
-    return _visible()
+    return _present().where(Photo.visibility == "public")
 
 
-def _visible() -> Select[Photo]:
+def _present() -> Select[Photo]:
     return select(Photo).where(Photo.deleted_at.is_(None))
 
 

@@ -30,11 +30,12 @@ def test_a_json_line_carries_the_request_and_the_photo_it_is_about(lines: io.Str
     assert line["time"].endswith("+00:00")
 
 
-@pytest.mark.parametrize("lines", ["json"], indirect=True)
-def test_a_newline_in_what_is_logged_does_not_forge_a_second_line(lines: io.StringIO) -> None:
-    logging.getLogger("webapp").info("name: %s", "cat.jpg\n{}")
+@pytest.mark.parametrize("lines", ["json", "text"], indirect=True)
+def test_what_a_stranger_sent_neither_forges_a_second_line_nor_commands_a_terminal(lines: io.StringIO) -> None:
+    logging.getLogger("webapp").info("GET %s", "/\n12:00:00 ERROR forged\r\x1b[31m")
 
     assert len(lines.getvalue().splitlines()) == 1
+    assert "\x1b" not in lines.getvalue()
 
 
 @pytest.mark.parametrize("lines", ["text"], indirect=True)

@@ -87,6 +87,26 @@ def test_a_secret_is_never_shown_in_a_complaint(environment: pytest.MonkeyPatch)
     assert "hunter2" not in message
 
 
+@pytest.mark.parametrize(
+    "address", ["photos", "postgresql://", "postgresql://host:port/photofleet", "postgresql://host"]
+)
+def test_an_address_that_names_no_database_is_refused(environment: pytest.MonkeyPatch, address: str) -> None:
+    assert "PHOTOFLEET_DATABASE_URL: must be" in complaint(environment, {"PHOTOFLEET_DATABASE_URL": address})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"PHOTOFLEET_UPLOAD_MAX_BYTES": "600000000"}, "PHOTOFLEET_UPLOAD_MAX_BYTES is more than"),
+        ({"PHOTOFLEET_LABEL_MODEL": "resnet50"}, "PHOTOFLEET_LABEL_WEIGHTS must name the file"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_refused(
+    environment: pytest.MonkeyPatch, changes: dict[str, str | None], words: str
+) -> None:
+    assert words in complaint(environment, changes)
+
+
 def test_a_misspelt_setting_is_an_error_and_not_ignored(environment: pytest.MonkeyPatch) -> None:
     assert "PHOTOFLEET_LABEL_LIMITS: there is no such setting" in complaint(
         environment, {"PHOTOFLEET_LABEL_LIMITS": "3"}

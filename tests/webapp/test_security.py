@@ -1,11 +1,15 @@
 """What other sites, and hostile pages, cannot do."""
 
+from collections.abc import Callable
+
 import pytest
 from flask.testing import FlaskClient
 
 from photofleet.formats import Format
 from photofleet.settings import get_settings
 from tests.pictures import corners, encode
+from tests.webapp.multipart import END, MULTIPART, part
+from webapp.application import create_app
 
 
 @pytest.mark.parametrize("address", ["/", "/search", "/api/v1/photos", "/nothing", "/healthz"])
@@ -42,13 +46,30 @@ def test_pages_have_no_inline_script_or_style(client: FlaskClient) -> None:
 )
 def test_a_page_of_another_site_cannot_upload_in_a_visitors_name(client: FlaskClient, headers: dict[str, str]) -> None:
     for address in ("/photos", "/api/v1/photos"):
-        response = client.post(address, headers=headers, data={"photo": encode(corners(), Format.JPEG)})
+        body = part(encode(corners(), Format.JPEG), "photo.jpg") + END
+        response = client.post(address, headers=headers, data=body, content_type=MULTIPART)
         assert response.status_code == 403
 
 
 @pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://localhost"}])
 def test_our_own_pages_and_programs_can_upload(client: FlaskClient, headers: dict[str, str]) -> None:
-    assert client.post("/photos", headers=headers).status_code == 422
+    body = part(encode(corners(), Format.JPEG), "photo.jpg") + END
+    assert client.post("/photos", headers=headers, data=body, content_type=MULTIPART).status_code == 303
+
+
+def test_a_name_that_is_not_ours_is_refused_except_for_health_checks(
+    client: FlaskClient, change_settings: Callable[..., None]
+) -> None:
+    change_settings(hosts="photos.example, 127.0.0.1")
+    strict = create_app().test_client()
+
+    def status(address: str, host: str) -> int:
+        return strict.get(address, headers={"Host": host}).status_code
+
+    assert status("/", "photos.example") == status("/", "PHOTOS.example:8000") == status("/", "127.0.0.1:8000") == 200
+    assert status("/", "evil.example") == status("/", "evil.example:8000") == 400
+    assert status("/readyz", "10.0.0.7") == 200
+    assert client.get("/", headers={"Host": "any.example"}).status_code == 200
 
 
 def test_the_id_of_a_request_is_ours_and_not_the_senders(client: FlaskClient) -> None:

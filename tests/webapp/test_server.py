@@ -3,6 +3,7 @@
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 
 import pytest
 import urllib3
@@ -11,6 +12,7 @@ from photofleet.formats import Format
 from tests.conftest import running
 from tests.pictures import corners, encode
 from tests.webapp.multipart import END, MULTIPART, part
+from webapp.gunicorn_config import SILENCE_S
 
 LIMIT = 100_000
 
@@ -21,7 +23,11 @@ def port(catalog: object, cloud: Mapping[str, str], unused_port: Callable[[], in
     port = unused_port()
     command = (sys.executable, "-m", "gunicorn", "--config", "python:webapp.gunicorn_config")
     options = ("--bind", f"127.0.0.1:{port}", "webapp.wsgi:app")
-    environment = {**cloud, "PHOTOFLEET_UPLOAD_MAX_REQUEST_BYTES": str(LIMIT)}
+    environment = {
+        **cloud,
+        "PHOTOFLEET_UPLOAD_MAX_REQUEST_BYTES": str(LIMIT),
+        "PHOTOFLEET_UPLOAD_MAX_BYTES": str(LIMIT),
+    }
 
     def is_ready() -> bool:
         try:
@@ -40,6 +46,19 @@ def test_photos_are_taken_one_after_the_other_on_one_connection(port: int) -> No
             answer = pool.request("POST", "/api/v1/photos", body=body, headers={"Content-Type": MULTIPART})
             assert answer.status == 201
         assert pool.num_connections == 1
+
+
+def test_clients_that_fall_silent_do_not_keep_others_waiting(port: int) -> None:
+    head = b"POST /photos HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    silent = [head, head + b"Content-Length: 1000\r\n\r\n--b"]
+    with ExitStack() as stack:
+        for number in range(80):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+            connection.sendall(silent[number % 2])
+        # Threads are free again after SILENCE_S; till then there may be none.
+        answer = urllib3.request("GET", f"http://127.0.0.1:{port}/readyz", timeout=3 * SILENCE_S, retries=False)
+
+    assert answer.status == 200
 
 
 def test_who_sends_too_much_is_still_there_to_read_the_answer(port: int) -> None:

@@ -32,16 +32,17 @@ def cards() -> str:
 @blueprint.get("/photos/<uuid:photo_id>")
 def photo(photo_id: UUID) -> str:
     """A photo's own page."""
-    return render_template("photo.html", photo=_find(photo_id))
+    return render_template("photo.html", photo=find_photo(photo_id))
 
 
 @blueprint.get("/photos/<uuid:photo_id>/live")
 def live(photo_id: UUID) -> str:
     """The part of a photo's page that changes while workers work."""
-    return render_template("_photo_live.html", photo=_find(photo_id))
+    return render_template("_photo_live.html", photo=find_photo(photo_id))
 
 
-def _find(photo_id: UUID) -> Photo:
+def find_photo(photo_id: UUID) -> Photo:
+    """The photo, or the answer 404."""
     with transaction() as session:
         found = get_photo(session, photo_id)
     return found or abort(404, "There is no such photo. It may have been deleted.")

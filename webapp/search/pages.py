@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, render_template, url_for
 
 from photofleet.catalog.database import transaction
 from photofleet.catalog.search import common_labels, search_photos, suggest_labels
@@ -10,14 +10,13 @@ from webapp import arguments
 
 blueprint = Blueprint("search", __name__)
 
-LONGEST_QUERY = 100
 SUGGESTIONS = 8
 
 
 @blueprint.get("/search")
 def search() -> str | tuple[str, int]:
     """The photos that show what was asked for; where there are none, what else could be asked for."""
-    query = request.args.get("q", "").strip()
+    query = arguments.query()
     context: dict[str, Any] = {
         "query": query,
         "photos": (),
@@ -26,10 +25,10 @@ def search() -> str | tuple[str, int]:
         "suggestions": (),
         "error": None,
     }
-    if len(query) > LONGEST_QUERY:
+    if len(query) > arguments.LONGEST_QUERY:
         context |= {
             "query": "",
-            "error": f"Please search for fewer words: at most {LONGEST_QUERY} characters.",
+            "error": f"Please search for fewer words: at most {arguments.LONGEST_QUERY} characters.",
         }
         return render_template("search.html", **context), 400
     with transaction() as session:
@@ -44,9 +43,9 @@ def search() -> str | tuple[str, int]:
 
 
 @blueprint.get("/search/suggestions")
-def suggestions() -> Response:
+def suggestions() -> str:
     """Labels that start like what has been typed, as options for the search box."""
-    start = request.args.get("q", "")[:LONGEST_QUERY]
+    start = arguments.query()[: arguments.LONGEST_QUERY]
     with transaction() as session:
         found = suggest_labels(session, start, limit=SUGGESTIONS)
-    return make_response(render_template("suggestions.html", suggestions=found))
+    return render_template("suggestions.html", suggestions=found)

@@ -8,10 +8,11 @@ import hashlib
 import tempfile
 from typing import IO, Any, BinaryIO, cast
 
-from flask import Request
+from flask import Request, request
+from werkzeug.datastructures import FileStorage
 
 from photofleet.settings import get_settings
-from webapp.uploads.refusals import TooManyFiles
+from webapp.uploads.refusals import NoFile, NotAForm, TooManyFiles
 
 
 class IncomingFile:
@@ -78,3 +79,17 @@ class UploadRequest(Request):
         super().close()
         for incoming in self._incoming:
             incoming.file.close()
+
+
+def received_files() -> list[FileStorage]:
+    """The files that the request under way brings in the form field `photo`: at least one.
+
+    Raises:
+        UploadRefused: if it brings none, or too many, or is no form with files. Another kind of form is not read at
+            all, as its parser would hold all of it in memory.
+    """
+    if request.mimetype != "multipart/form-data":
+        raise NotAForm
+    if files := request.files.getlist("photo"):
+        return files
+    raise NoFile

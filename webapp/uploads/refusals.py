@@ -99,6 +99,16 @@ class NoFile(UploadRefused):
         super().__init__("No photo was chosen. Choose one or more photos, then upload them.")
 
 
+class NotAForm(UploadRefused):
+    """A request that is not a form with files."""
+
+    status = 415
+    slug = "not-a-form"
+
+    def __init__(self) -> None:
+        super().__init__("Photos are sent as a form: multipart/form-data, each file in a field named photo.")
+
+
 class FileTooLarge(UploadRefused):
     """A file of more bytes than the limit."""
 

@@ -15,6 +15,7 @@ from photofleet.catalog.identifiers import uuid7
 from photofleet.catalog.models import Photo
 from photofleet.catalog.photos import NewPhoto, add_photo, find_duplicate, get_photo
 from photofleet.catalog.stages import note_announced
+from photofleet.formats import Format
 from photofleet.logs import log_context, request_id
 from photofleet.settings import get_settings
 from webapp.owner import EVERYBODY
@@ -58,7 +59,7 @@ def store_upload(upload: FileStorage) -> Stored:
     photo_id = uuid7()
     with log_context(photo_id=str(photo_id)):
         incoming.file.seek(0)
-        storage.put_original(photo_id, incoming.file, found.format.content_type, incoming.sha256)
+        _put_original(photo_id, incoming, found.format)
         new = NewPhoto(
             id=photo_id,
             owner=EVERYBODY,
@@ -76,6 +77,14 @@ def store_upload(upload: FileStorage) -> Stored:
             logger.info("stored %s, %d bytes, %d × %d", new.format, new.size, new.width, new.height)
             _announce(photo_id)
         return stored
+
+
+def _put_original(photo_id: UUID, incoming: IncomingFile, format: Format) -> None:
+    try:
+        storage.put_original(photo_id, incoming.file, format.content_type, incoming.sha256)
+    except storage.STORAGE_ERRORS:
+        _remove_original(photo_id)  # it may be there all the same: perhaps only the answer was lost
+        raise
 
 
 def _add(new: NewPhoto) -> Stored:

@@ -1,19 +1,12 @@
 """From a network's scores to labels of the taxonomy."""
 
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True)
-class LabelScore:
-    """A label's id in the taxonomy, and how sure of it the network is, from 0 to 1."""
-
-    label_id: str
-    confidence: float
+from photofleet.catalog.results import FoundLabel
 
 
 @cache
@@ -22,10 +15,10 @@ def class_ids() -> tuple[str, ...]:
     return tuple(files(__package__).joinpath("imagenet_classes.txt").read_text(encoding="ascii").split())
 
 
-def top_labels(scores: NDArray[np.float32], threshold: float, limit: int) -> list[LabelScore]:
+def top_labels(scores: NDArray[np.float32], threshold: float, limit: int) -> list[FoundLabel]:
     """The labels of one photo's scores, of shape (1000,), that reach the threshold: the `limit` surest, in order."""
     ids = class_ids()
     if scores.shape != (len(ids),):
         raise ValueError(f"expected {len(ids)} scores, not an array of shape {scores.shape}")
     best = np.argsort(-scores, kind="stable")[:limit]
-    return [LabelScore(ids[index], float(scores[index])) for index in best if scores[index] >= threshold]
+    return [FoundLabel(ids[index], float(scores[index])) for index in best if scores[index] >= threshold]

@@ -8,7 +8,7 @@ from celery.signals import worker_process_init
 
 from photofleet.broker import PHOTO_UPLOADED
 from photofleet.catalog.models import LABEL, Photo
-from photofleet.catalog.results import FoundLabel, record_labels
+from photofleet.catalog.results import record_labels
 from photofleet.formats import Format
 from photofleet.settings import get_settings
 from workers.image import decode, flatten
@@ -31,10 +31,7 @@ def find_labels(photo: Photo, original: IO[bytes]) -> Record:
     least = classifier.preprocessing.short_side  # a larger photo may be decoded smaller
     image = decode(original, Format.named(photo.format), at_least=(least, least), max_pixels=settings.max_pixels)
     (scores,) = classifier.classify([flatten(image)])
-    found = [
-        FoundLabel(label.label_id, label.confidence)
-        for label in top_labels(scores, threshold=settings.label_threshold, limit=settings.label_limit)
-    ]
+    found = top_labels(scores, threshold=settings.label_threshold, limit=settings.label_limit)
     source = f"{classifier.name}@{classifier.version}"
     return partial(record_labels, photo_id=photo.id, source=source, labels=found)
 

@@ -1,16 +1,18 @@
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, text, update
 from sqlalchemy.orm import Session
 
 from photofleet.catalog import stages
 from photofleet.catalog.identifiers import uuid7
 from photofleet.catalog.models import Photo, Stage
 from photofleet.catalog.photos import get_photo
-from tests.photofleet.catalog.factories import create_photo
+from photofleet.catalog.results import FoundLabel, record_labels
+from tests.photofleet.catalog.factories import PEMBROKE, create_photo
 
 OVERDUE = timedelta(minutes=10)
 
@@ -21,6 +23,12 @@ def state(session: Session, photo_id: UUID, name: str) -> tuple[str, int, str | 
     assert photo is not None
     (stage,) = (stage for stage in photo.stages if stage.name == name)
     return stage.state, stage.attempts, stage.error
+
+
+@pytest.fixture
+def another_session(catalog: Engine) -> Iterator[Session]:
+    with Session(catalog) as session:
+        yield session
 
 
 def test_a_stage_is_started_as_often_as_it_is_tried(session: Session) -> None:
@@ -47,6 +55,38 @@ def test_a_stage_that_has_ended_is_not_started_again(session: Session) -> None:
     photo = get_photo(session, photo.id) or photo
     assert photo.is_finished
     assert photo.has_failed
+
+
+def test_a_stage_that_was_given_up_can_be_taken_up_again_when_its_message_is_sent_back(session: Session) -> None:
+    photo = create_photo(session)
+    for _ in range(stages.MAX_ATTEMPTS):
+        stages.start_stage(session, photo.id, "resize")
+    stages.fail_stage(session, photo.id, "resize", stages.GAVE_UP)
+
+    assert stages.start_stage(session, photo.id, "resize") == stages.MAX_ATTEMPTS + 1
+    assert stages.finish_stage(session, photo.id, "resize")
+    assert state(session, photo.id, "resize") == ("done", stages.MAX_ATTEMPTS + 1, None)
+
+
+def test_of_two_attempts_at_once_one_records_its_results_and_the_other_changes_nothing(
+    session: Session, another_session: Session
+) -> None:
+    photo = create_photo(session)
+    stages.start_stage(session, photo.id, "resize")
+    stages.start_stage(session, photo.id, "resize")
+    session.commit()
+
+    assert stages.finish_stage(session, photo.id, "resize")
+    with ThreadPoolExecutor(1) as pool:
+        slower = pool.submit(stages.finish_stage, another_session, photo.id, "resize")
+        assert not wait([slower], timeout=0.5).done, "it waits until the first has committed"
+        session.commit()
+        assert slower.result(10) is False
+    stages.postpone_stage(another_session, photo.id, "resize")
+    stages.fail_stage(another_session, photo.id, "resize", "too late")
+    another_session.commit()
+
+    assert state(session, photo.id, "resize")[0] == "done"
 
 
 def test_nothing_is_owed_for_a_photo_that_is_gone(session: Session) -> None:
@@ -103,10 +143,26 @@ def test_a_finished_photo_is_never_overdue(session: Session) -> None:
     assert stages.claim_overdue(session, overdue=OVERDUE, limit=10) == []
 
 
-@pytest.fixture
-def another_session(catalog: Engine) -> Iterator[Session]:
-    with Session(catalog) as session:
-        yield session
+def test_each_announcement_is_waited_for_twice_as_long_as_the_one_before(session: Session) -> None:
+    photo = create_photo(session)
+    for _ in range(3):
+        stages.note_announced(session, photo.id)
+
+    age(session, photo, uploaded=60 * MINUTE, announced=39 * MINUTE, progress=60 * MINUTE)
+    assert stages.claim_overdue(session, overdue=OVERDUE, limit=10) == []
+    age(session, photo, uploaded=60 * MINUTE, announced=41 * MINUTE, progress=60 * MINUTE)
+    assert [claimed.id for claimed in stages.claim_overdue(session, overdue=OVERDUE, limit=10)] == [photo.id]
+
+
+def test_a_sweeper_does_not_keep_workers_waiting(session: Session, another_session: Session) -> None:
+    photo = create_photo(session)
+    age(session, photo, uploaded=2 * MINUTE, announced=None, progress=2 * MINUTE)
+    session.commit()
+    assert len(stages.claim_overdue(session, overdue=OVERDUE, limit=10)) == 1
+
+    another_session.execute(text("SET LOCAL lock_timeout = '1s'"))
+    record_labels(another_session, photo.id, "net@1", [FoundLabel(PEMBROKE, 0.9)])
+    another_session.commit()
 
 
 def test_two_sweepers_never_claim_the_same_photo(session: Session, another_session: Session) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -188,15 +189,39 @@ def test_a_header_that_a_filename_breaks_is_refused(client: FlaskClient) -> None
 
 
 def test_a_form_without_a_file_is_refused(client: FlaskClient) -> None:
-    for data in ({}, {"photo": "text"}, {"photo": (BytesIO(b""), "")}, {"picture": (BytesIO(JPEG), "a.jpg")}):
+    for data in ({"photo": "text"}, {"photo": (BytesIO(b""), "")}, {"picture": (BytesIO(JPEG), "a.jpg")}):
         response = client.post("/api/v1/photos", data=data, content_type="multipart/form-data")
         assert (response.status_code, response.get_json()["type"]) == (422, "urn:photofleet:problem:no-file")
 
 
-def test_what_is_not_multipart_is_refused(client: FlaskClient) -> None:
-    response = client.post("/api/v1/photos", data=JPEG, content_type="image/jpeg")
+@pytest.mark.parametrize("kind", ["image/jpeg", "application/x-www-form-urlencoded", "application/json", ""])
+def test_what_is_not_multipart_is_refused_unread(client: FlaskClient, kind: str) -> None:
+    body = BytesIO(b"a&" * 5_000_000)
 
-    assert (response.status_code, response.get_json()["type"]) == (422, "urn:photofleet:problem:no-file")
+    tracemalloc.start()
+    try:
+        response = client.post("/api/v1/photos", input_stream=body, content_type=kind)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert (response.status_code, response.get_json()["type"]) == (415, "urn:photofleet:problem:not-a-form")
+    assert peak < 2_000_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n' + bytes(600_000) + b"\r\n--b--\r\n",
+        b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n\r\n' * 200 + b"--b--\r\n",
+    ],
+    ids=["much text", "many fields"],
+)
+def test_a_form_full_of_other_things_is_refused(client: FlaskClient, body: bytes) -> None:
+    response = client.post("/api/v1/photos", data=body, content_type=MULTIPART)
+
+    assert response.status_code == 413
+    assert "too many fields, or too much text" in response.get_json()["detail"]
 
 
 def test_one_request_of_the_api_takes_one_photo(client: FlaskClient) -> None:
@@ -209,11 +234,9 @@ def test_one_request_of_the_api_takes_one_photo(client: FlaskClient) -> None:
 
 
 def test_a_file_over_the_limit_is_refused_with_the_limit(
-    upload: Upload, monkeypatch: pytest.MonkeyPatch, originals: Callable[[], set[str]]
+    upload: Upload, change_settings: Callable[..., None], originals: Callable[[], set[str]]
 ) -> None:
-    settings = get_settings().model_copy(update={"upload_max_bytes": 2_000_000})
-    for module in ("store", "receive"):
-        monkeypatch.setattr(f"webapp.uploads.{module}.get_settings", lambda: settings)
+    change_settings(upload_max_bytes=2_000_000)
     before = originals()
 
     response = upload(JPEG + bytes(3_000_000))
@@ -244,10 +267,9 @@ def test_an_upload_succeeds_while_the_topic_is_down(
 
 
 def test_while_s3_is_down_an_upload_is_refused_for_now_and_nothing_is_stored(
-    upload: Upload, session: Session, monkeypatch: pytest.MonkeyPatch
+    upload: Upload, session: Session, change_settings: Callable[..., None]
 ) -> None:
-    without_bucket = get_settings().model_copy(update={"originals_bucket": "there-is-no-such-bucket"})
-    monkeypatch.setattr("photofleet.storage.get_settings", lambda: without_bucket)
+    change_settings(originals_bucket="there-is-no-such-bucket")
 
     response = upload(JPEG)
 

@@ -2,10 +2,13 @@
 
 from io import BytesIO
 
+import pytest
+from botocore.exceptions import EndpointConnectionError
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from photofleet import storage
 from photofleet.catalog.models import Photo
 from photofleet.formats import Format
 from tests.pictures import corners, encode
@@ -41,6 +44,25 @@ def test_when_all_is_refused_the_answer_says_so_in_its_status(client: FlaskClien
     response = client.post("/photos", data={"photo": [(BytesIO(b"text"), "bad.jpg")]})
 
     assert response.status_code == 415
+
+
+def test_what_was_stored_before_a_failure_is_not_said_to_be_lost(
+    client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_for_png(*arguments: object) -> None:
+        if "image/png" in arguments:
+            raise EndpointConnectionError(endpoint_url="s3")
+        return put_original(*arguments)  # type: ignore[arg-type]
+
+    put_original = storage.put_original
+    monkeypatch.setattr(storage, "put_original", fail_for_png)
+
+    response = client.post("/photos", data={"photo": [(BytesIO(JPEG), "one.jpg"), (BytesIO(PNG), "two.png")]})
+
+    assert response.status_code == 200
+    assert session.scalar(select(func.count()).select_from(Photo)) == 1
+    assert "two.png" in response.text
+    assert "could not be stored right now" in response.text
 
 
 def test_a_form_without_a_file_says_what_to_do(client: FlaskClient) -> None:

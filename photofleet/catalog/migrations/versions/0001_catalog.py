@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("request_id", sa.Text(), nullable=False),
         sa.Column("announced_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("announcements", sa.Integer(), server_default="0", nullable=False),
         sa.CheckConstraint("visibility IN ('public', 'private')", name=op.f("ck_photos_visibility")),
         sa.CheckConstraint("octet_length(sha256) = 32", name=op.f("ck_photos_sha256")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_photos")),
