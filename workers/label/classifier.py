@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from photofleet.settings import SettingsError
 from workers.label import efficientnet_lite
 from workers.label.preprocessing import Preprocessing
 
 EFFICIENTNET_LITE2 = "efficientnet_lite2"
 
 
-class ClassifierError(Exception):
+class ClassifierError(SettingsError):
     """No classifier can be had with these settings; the message names the one to change."""
 
 

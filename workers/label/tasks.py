@@ -1,5 +1,7 @@
 """What the label fleet does when a photo was uploaded."""
 
+import os
+import signal
 from functools import cache, partial
 from typing import IO, Any
 from uuid import UUID
@@ -13,7 +15,7 @@ from photofleet.formats import Format
 from photofleet.settings import get_settings
 from workers.image import decode, flatten
 from workers.label.celery import app
-from workers.label.classifier import Classifier, load_classifier
+from workers.label.classifier import Classifier, ClassifierError, load_classifier
 from workers.label.labels import top_labels
 from workers.stage import Record, run_stage
 
@@ -43,8 +45,15 @@ def _classifier() -> Classifier:
 
 
 def _load_classifier(**_: Any) -> None:
-    """Load the network when the process starts, after the fork, so that no photo waits for it."""
-    _classifier()
+    """Load the network when the process starts, after the fork, so that no photo waits for it.
+
+    Where it cannot be loaded, stop the worker: another process would do no better, and photos are not to fail for it.
+    """
+    try:
+        _classifier()
+    except ClassifierError:
+        os.kill(os.getppid(), signal.SIGTERM)
+        raise
 
 
 worker_process_init.connect(_load_classifier)

@@ -130,6 +130,18 @@ def test_a_task_that_kills_its_process_is_given_back_and_the_worker_lives(
     assert queues.counts("RESIZE_DEAD_LETTER") == (0, 0)
 
 
+def test_a_task_that_hangs_is_ended_and_given_back_and_the_worker_lives(
+    queues: Queues, start_fleet: Callable[..., Any]
+) -> None:
+    announce("sleep300")
+    with start_fleet(TIME_LIMIT="2") as fleet:
+        eventually(lambda: "sleep300" in fleet.notes)
+        announce("cat")
+        eventually(lambda: "cat done" in fleet.notes)
+        assert queues.counts("RESIZE_QUEUE") == (0, 1)
+    assert queues.counts("RESIZE_DEAD_LETTER") == (0, 0)
+
+
 def test_a_worker_told_to_stop_finishes_what_it_does_and_takes_nothing_more(
     queues: Queues, start_fleet: Callable[..., Any]
 ) -> None:

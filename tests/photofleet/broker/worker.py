@@ -10,6 +10,9 @@ from photofleet.broker import create_app
 
 app = create_app()
 app.conf.worker_concurrency = 1
+if "TIME_LIMIT" in os.environ:
+    app.conf.task_soft_time_limit = None
+    app.conf.task_time_limit = int(os.environ["TIME_LIMIT"])
 NOTES = Path(os.environ["NOTES"]) if "NOTES" in os.environ else None
 
 

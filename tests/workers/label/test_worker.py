@@ -1,0 +1,23 @@
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from photofleet.broker import PHOTO_UPLOADED, create_app
+from tests.photofleet.broker.queues import Queues
+
+
+def test_a_worker_whose_network_cannot_be_loaded_ends_and_says_why_and_costs_no_photo_an_attempt(
+    cloud: Mapping[str, str], queues: Queues, tmp_path: Path
+) -> None:
+    create_app().send_task(PHOTO_UPLOADED, kwargs={"photo_id": "p1", "request_id": "r1"})
+    missing = tmp_path / "missing.pth"
+    environment = {**cloud, "PHOTOFLEET_LABEL_MODEL": "resnet50", "PHOTOFLEET_LABEL_WEIGHTS": str(missing)}
+    command = (sys.executable, "-m", "celery", "--app", "workers.label", "worker", "--queues", "label")
+    options = ("--concurrency", "1", "--without-gossip", "--without-mingle", "--without-heartbeat")
+
+    ended = subprocess.run((*command, *options), env=environment, capture_output=True, text=True, timeout=120)
+
+    assert f"PHOTOFLEET_LABEL_WEIGHTS: {missing} cannot be read" in ended.stderr
+    assert queues.counts("LABEL_QUEUE") == (1, 0)
+    assert queues.counts("LABEL_DEAD_LETTER") == (0, 0)
