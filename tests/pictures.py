@@ -112,3 +112,16 @@ def jpeg_claiming(width: int, height: int) -> bytes:
 def noise(width: int, height: int, seed: str) -> Image.Image:
     """A picture unlike that of any other seed."""
     return Image.frombytes("RGB", (width, height), random.Random(seed).randbytes(3 * width * height))
+
+
+def jpeg_of_scans(count: int) -> bytes:
+    """A good progressive JPEG with its last scan, which refines a coefficient, repeated until there are so many."""
+    content = encode(corners(), Format.JPEG, progressive=True)
+    last = content[content.rindex(b"\xff\xda") : -2]
+    return content[:-2] + last * (count - content.count(b"\xff\xda")) + content[-2:]
+
+
+def avif_claiming(size: tuple[int, int], content: bytes) -> bytes:
+    """An AVIF that says in all of its boxes that it is of this size, whatever it holds."""
+    start = content.index(b"ispe")
+    return content.replace(content[start : start + 16], b"ispe" + struct.pack(">III", 0, *size))

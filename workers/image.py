@@ -12,6 +12,7 @@ from typing import IO
 import pillow_heif
 from PIL import AvifImagePlugin, ExifTags, Image, ImageChops, ImageCms
 
+from photofleet.bombs import ImageBomb, refuse_bomb
 from photofleet.formats import Format
 
 # A worker process has one core to itself. libheif's own limits on sizes and counts stay as they are.
@@ -25,7 +26,6 @@ _DECODER_ERRORS = (
     AssertionError,
     AttributeError,
     EOFError,
-    Image.DecompressionBombError,
     LookupError,
     OSError,
     RuntimeError,
@@ -35,6 +35,13 @@ _DECODER_ERRORS = (
     struct.error,
     zlib.error,
 )
+
+# What Pillow warns of in a doubtful file, we live with or check ourselves. Once for the process: to silence it for a
+# while is not thread-safe.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+#: Of these, the first is what Pillow documents, and the others are what it lets through.
+_PROFILE_ERRORS = (ImageCms.PyCMSError, OSError, UnicodeDecodeError)
 
 _TO_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -75,27 +82,47 @@ def decode(
     Raises:
         BadImage: the file is damaged, incomplete, too large or otherwise undecodable.
     """
-    try:
-        with _quiet_pillow(), Image.open(file, formats=[format.pillow_name]) as image:
-            width, height = image.size
-            if width * height > max_pixels:
-                raise BadImage(_too_large(f"{width} × {height}", max_pixels))
+    with _open(file, format, max_pixels) as image:
+        with _blaming_the_file(format):
             if at_least != (0, 0):
                 image.draft(None, at_least[::-1] if _orientation(image) in _SIDEWAYS else at_least)
             image.load()
-            upright = _to_srgb(image)
-            transposition = _TO_UPRIGHT.get(_orientation(image))
-            if transposition is not None:  # one of them is 0
-                upright = upright.transpose(transposition)
+            if image.mode == "P" and image.palette is None:
+                raise ValueError("indices of a palette that is not there")
+        upright = _to_srgb(image)
+        transposition = _TO_UPRIGHT.get(_orientation(image))  # now known for certain: EXIF may follow the pixels
+        if transposition is not None:  # one of them is 0
+            upright = upright.transpose(transposition)
+    upright.info = {}
+    return upright
+
+
+def _open(file: IO[bytes], format: Format, max_pixels: int) -> Image.Image:
+    try:
+        with _blaming_the_file(format):
+            image = Image.open(file, formats=[format.pillow_name])
     except Image.DecompressionBombError as error:
         raise BadImage(_too_large("far too many", max_pixels)) from error
+    width, height = image.size
+    if width * height > max_pixels:
+        raise BadImage(_too_large(f"{width} × {height}", max_pixels))
+    try:
+        refuse_bomb(file, format, max_pixels)
+    except ImageBomb as error:
+        raise BadImage(str(error)) from error
+    return image
+
+
+@contextlib.contextmanager
+def _blaming_the_file(format: Format) -> Iterator[None]:
+    """Turn a decoder's error into a BadImage. Only the decoder's own work belongs in here, lest we hide our faults."""
+    try:
+        yield
     except _DECODER_ERRORS as error:
         raise BadImage(
             f"The {format.display_name} file is damaged or incomplete: it cannot be decoded. "
             "Export the picture again and upload the new file."
         ) from error
-    upright.info = {}
-    return upright
 
 
 def flatten(image: Image.Image) -> Image.Image:
@@ -133,7 +160,7 @@ def _to_srgb(image: Image.Image) -> Image.Image:
         image.info = {}  # a transparent shade, if one was named, is not worth its trouble
     mode = "RGBA" if image.has_transparency_data else "RGB"
     if icc_profile:
-        with contextlib.suppress(ImageCms.PyCMSError, *_DECODER_ERRORS):  # a broken profile is as good as none
+        with contextlib.suppress(*_PROFILE_ERRORS):  # a broken profile is as good as none
             return _from_profile(image, mode, ImageCms.ImageCmsProfile(BytesIO(icc_profile)))
     return _in_mode(image, mode)
 
@@ -178,11 +205,3 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
     probe = _COLOURS.convert(mode)
     difference = ImageChops.difference(probe.convert("RGB"), transform.apply(probe).convert("RGB"))
     return max(difference.tobytes()) <= 1
-
-
-@contextlib.contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings on doubtful metadata: what they warn of, we live with or check ourselves."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield

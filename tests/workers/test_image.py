@@ -2,6 +2,7 @@ import zlib
 from io import BytesIO
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from PIL import Image, ImageCms
 
 from photofleet.formats import Format
@@ -11,17 +12,22 @@ from tests.pictures import (
     RED,
     WHITE,
     animation,
+    avif_claiming,
     corners,
     display_p3,
     encode,
     exif,
     gif_of,
     jpeg_claiming,
+    jpeg_of_scans,
     png_chunk,
     png_with,
     stored_as,
 )
 from workers.image import BadImage, decode
+
+# Tests make warnings errors; Photofleet ignores Pillow's, as `workers.image` sets once for its process.
+pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
 
 LIMIT = 50_000_000
 # One colour in the test profile (primaries of Display P3, gamma 2.2) and in sRGB, by the matrix of CSS Color 4.
@@ -103,7 +109,9 @@ def test_an_srgb_profile_by_any_name_leaves_the_pixels_alone():
     assert image.tobytes() == noise.tobytes()
 
 
-@pytest.mark.parametrize("profile", [b"rubbish", bytes(200), display_p3()[:200]])
+@pytest.mark.parametrize(
+    "profile", [b"rubbish", bytes(200), display_p3()[:200], display_p3().replace(b"RGB ", b"RG\xca ")]
+)
 def test_a_broken_profile_is_ignored(profile: bytes):
     content = encode(corners(), Format.PNG, icc_profile=profile)
     assert looks_like_corners(decoded(content, Format.PNG))
@@ -213,12 +221,54 @@ def test_the_pixel_limit_is_checked_again(format: Format):
         (png_with(size=(60_000, 60_000)), Format.PNG),
         (gif_of(1, (60_000, 60_000)), Format.GIF),
         (png_with(png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(50_000_000)))), Format.PNG),
+        (jpeg_of_scans(2000), Format.JPEG),
     ],
-    ids=["jpeg bomb", "png bomb", "gif bomb", "text bomb"],
+    ids=["jpeg bomb", "png bomb", "gif bomb", "text bomb", "scan bomb"],
 )
 def test_a_bomb_is_a_bad_image(content: bytes, format: Format):
     with pytest.raises(BadImage):
         decoded(content, format)
+
+
+def test_an_avif_that_codes_more_pixels_than_it_claims_is_a_bad_image():
+    lie = BytesIO(avif_claiming((8, 8), encode(corners(64, 48), Format.AVIF)))
+    assert decode(lie, Format.AVIF, max_pixels=64 * 48).size == (8, 8)
+    with pytest.raises(BadImage, match="far more work"):
+        decode(lie, Format.AVIF, max_pixels=64 * 48 - 1)
+
+
+def test_a_palette_picture_without_a_palette_is_a_bad_image():
+    content = encode(corners().convert("P"), Format.PNG)
+    with pytest.raises(BadImage):
+        decoded(content.replace(b"PLTE", b"teXt"), Format.PNG)
+
+
+def test_exif_after_the_pixels_of_a_png_counts():
+    content = encode(stored_as(corners(), 6), Format.PNG)
+    end = content.index(b"IEND") - 4
+    late = content[:end] + png_chunk(b"eXIf", exif(6).removeprefix(b"Exif\0\0")) + content[end:]
+    assert looks_like_corners(decoded(late, Format.PNG))
+
+
+@pytest.mark.parametrize("step", ["_to_srgb", "_orientation"])
+def test_a_fault_of_our_own_is_not_blamed_on_the_file(step: str, monkeypatch: pytest.MonkeyPatch):
+    def fail(_: Image.Image):
+        raise AttributeError(step)
+
+    content = encode(corners(), Format.PNG)
+    monkeypatch.setattr(f"workers.image.{step}", fail)
+    with pytest.raises(AttributeError, match=step):
+        decoded(content, Format.PNG)
+
+
+def test_a_time_limit_passes_through(monkeypatch: pytest.MonkeyPatch):
+    def load(_: Image.Image):
+        raise SoftTimeLimitExceeded
+
+    content = encode(corners(), Format.PNG)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
+    with pytest.raises(SoftTimeLimitExceeded):
+        decoded(content, Format.PNG)
 
 
 def test_running_out_of_memory_is_not_the_fault_of_the_file(monkeypatch: pytest.MonkeyPatch):

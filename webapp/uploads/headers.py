@@ -10,6 +10,8 @@ import struct
 from dataclasses import dataclass
 from typing import IO
 
+from photofleet.jpeg import START_OF_SCAN, segments
+
 #: Enough for a GIF of 100 MB in blocks of the usual 255 bytes; takes well under a second.
 MAX_READS = 500_000
 #: What a camera writes fits one JPEG segment, 64 KB.
@@ -36,51 +38,41 @@ class Header:
 
 
 def read_jpeg(file: IO[bytes]) -> Header:
-    """Walk the segments up to the first scan (ITU-T T.81, annex B).
+    """Read the segments up to the first scan (ITU-T T.81, annex B).
 
     More pictures may follow the first one (a gain map, a stereo pair). Nothing of ours ever decodes them, so
     they are not counted.
     """
-    reader = _Reader(file)
-    reader.skip(2)
     size: tuple[int, int] | None = None
     exif = b""
-    while True:
-        marker = _next_marker(reader)
-        if marker == 0xDA:
+    for marker, start, length in segments(file):
+        if marker == START_OF_SCAN:
             break
-        if marker in _MARKERS_WITHOUT_LENGTH:
-            continue
-        length = int.from_bytes(reader.read(2)) - 2
         if marker in _START_OF_FRAME:
-            precision, height, width = struct.unpack(">BHH", reader.read(5))
+            precision, height, width = struct.unpack(">BHH", _read_at(file, start, 5))
             if precision != 8:
                 raise MalformedHeaderError(f"{precision} bits a sample")
             size = width, height
-            reader.skip(length - 5)
         elif marker == 0xE1 and not exif:
-            segment = reader.read(length)
+            segment = _read_at(file, start, length)
             if segment.startswith(b"Exif\0\0"):
                 exif = segment
-        else:
-            reader.skip(length)
+    else:
+        raise MalformedHeaderError("no scan")
     if size is None:
         raise MalformedHeaderError("no frame before the first scan")
     return Header(*size, exif=exif)
 
 
 _START_OF_FRAME = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_MARKERS_WITHOUT_LENGTH = {0x00, 0x01, *range(0xD0, 0xDA)}
 
 
-def _next_marker(reader: "_Reader") -> int:
-    # Like every decoder, skips stray bytes before a marker and the padding in it.
-    while reader.read(1) != b"\xff":
-        pass
-    marker = 0xFF
-    while marker == 0xFF:
-        marker = reader.read(1)[0]
-    return marker
+def _read_at(file: IO[bytes], start: int, size: int) -> bytes:
+    file.seek(start)
+    data = file.read(size)
+    if len(data) < size:
+        raise MalformedHeaderError("ends too early")
+    return data
 
 
 def read_png(file: IO[bytes]) -> Header:

@@ -2,7 +2,7 @@
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO
@@ -11,6 +11,7 @@ import pillow_heif
 from PIL import ExifTags, Image, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 
+from photofleet.bombs import ImageBomb, refuse_bomb
 from photofleet.formats import SNIFF_BYTES, Format, sniff
 from webapp.uploads.headers import (
     MAX_EXIF_BYTES,
@@ -23,6 +24,7 @@ from webapp.uploads.headers import (
 )
 from webapp.uploads.refusals import (
     EmptyFile,
+    TooCostly,
     TooManyFrames,
     TooManyPixels,
     TooMuchMetadata,
@@ -36,6 +38,10 @@ MAX_FRAMES = 1_000
 pillow_heif.options.THUMBNAILS = False
 pillow_heif.options.DEPTH_IMAGES = False
 pillow_heif.options.AUX_IMAGES = False
+
+# What Pillow warns of in a doubtful file, we live with. Once for the process: to silence it for a while is not
+# thread-safe.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _HeicFile: Callable[[IO[bytes]], ImageFile.ImageFile] = pillow_heif.HeifImageFile
 
@@ -62,6 +68,9 @@ def inspect(file: IO[bytes], *, max_pixels: int) -> Inspected:
     map in a JPEG, thumbnails and auxiliary images in a HEIC) do not count, since no part of Photofleet decodes
     them. A file cut short after its header passes: whether the picture is whole is found out by decoding it.
 
+    An AVIF or HEIC is read into memory whole, for a moment twice, since the libraries for these take no less;
+    whoever calls this limits how large a file may be. Files of the other formats are read in small parts.
+
     Raises: a subclass of `UploadRefused`.
     """
     file.seek(0)
@@ -79,6 +88,10 @@ def inspect(file: IO[bytes], *, max_pixels: int) -> Inspected:
         raise TooManyPixels(header.width, header.height, header.frames, max_pixels)
     if header.frames > MAX_FRAMES:
         raise TooManyFrames(header.frames, MAX_FRAMES)
+    try:
+        refuse_bomb(file, format, max_pixels)
+    except ImageBomb as error:
+        raise TooCostly(error) from error
 
     orientation, taken_at = _read_exif(header.exif)
     width, height = header.width, header.height
@@ -111,13 +124,13 @@ def _read_header(file: IO[bytes], format: Format) -> Header:
 def _read_avif(file: IO[bytes]) -> Header:
     # The plugin's own class rather than Image.open(), whose pixel limit is not ours. It parses the boxes only.
     file.seek(0)
-    with _quiet_pillow(), AvifImageFile(file) as image:
+    with AvifImageFile(file) as image:
         return Header(*image.size, frames=image.n_frames, exif=image.info.get("exif", b""))
 
 
 def _read_heic(file: IO[bytes]) -> Header:
     # libheif gives the size as displayed, and its plugin neutralises the EXIF orientation accordingly.
-    with _quiet_pillow(), _HeicFile(file) as image:
+    with _HeicFile(file) as image:
         return Header(*image.size, exif=image.info.get("exif") or b"")
 
 
@@ -125,7 +138,7 @@ def _read_exif(exif: bytes) -> tuple[int, datetime | None]:
     """Return orientation and time of an EXIF block; what is missing or broken in it is left out."""
     orientation, taken_at = 1, None
     if len(exif) <= MAX_EXIF_BYTES:
-        with _quiet_pillow(), contextlib.suppress(Exception):  # a picture with broken EXIF is still a picture
+        with contextlib.suppress(Exception):  # a picture with broken EXIF is still a picture
             tags = Image.Exif()
             tags.load(exif)
             orientation = tags.get(ExifTags.Base.Orientation, 1)
@@ -139,11 +152,3 @@ def _taken_at(tags: dict[int, str]) -> datetime | None:
     if not time:
         return None
     return datetime.strptime(time + offset, "%Y:%m:%d %H:%M:%S%z").astimezone(UTC)
-
-
-@contextlib.contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings on doubtful metadata: what they warn of, we live with."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from photofleet.bombs import ImageBomb
 from photofleet.formats import Format
 
 _NAMES = [format.display_name for format in Format]
@@ -49,6 +50,15 @@ class UnreadableImage(UploadRefused):
             f"The {format.display_name} file is damaged or incomplete, or not really {format.display_name}. "
             "Export the picture again and upload the new file."
         )
+
+
+class TooCostly(UploadRefused):
+    """A picture that would take far more work to decode than others of its size."""
+
+    slug = "too-costly"
+
+    def __init__(self, bomb: ImageBomb) -> None:
+        super().__init__(str(bomb))
 
 
 class TooMuchMetadata(UploadRefused):

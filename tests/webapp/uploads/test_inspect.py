@@ -1,4 +1,6 @@
 import struct
+import subprocess
+import sys
 import time
 import zlib
 from datetime import UTC, datetime
@@ -10,11 +12,13 @@ from PIL import Image, ImageFile
 from photofleet.formats import Format
 from tests.pictures import (
     animation,
+    avif_claiming,
     corners,
     encode,
     exif,
     gif_of,
     jpeg_claiming,
+    jpeg_of_scans,
     png_chunk,
     png_with,
     stored_as,
@@ -22,6 +26,7 @@ from tests.pictures import (
 from webapp.uploads.inspect import MAX_FRAMES, Inspected, inspect
 from webapp.uploads.refusals import (
     EmptyFile,
+    TooCostly,
     TooManyFrames,
     TooManyPixels,
     TooMuchMetadata,
@@ -29,6 +34,9 @@ from webapp.uploads.refusals import (
     UnsupportedFormat,
     UploadRefused,
 )
+
+# Tests make warnings errors; Photofleet ignores Pillow's, as `inspect` sets once for its process.
+pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
 
 LIMIT = 50_000_000
 WITH_EXIF = [Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.HEIC]
@@ -229,6 +237,32 @@ def test_compressed_text_is_not_unpacked():
 )
 def test_a_large_file_made_of_tiny_pieces_is_refused_before_it_takes_long(content: bytes):
     assert quickly_refused(content).status == 422
+
+
+def test_a_picture_that_takes_more_work_than_its_size_lets_expect_is_refused():
+    scans = quickly_refused(jpeg_of_scans(2000))
+    assert isinstance(scans, TooCostly)
+    assert "JPEG file is damaged, or takes far more work to decode" in str(scans)
+    lie = avif_claiming((8, 8), encode(corners(64, 48), Format.AVIF))
+    assert inspected(lie, max_pixels=64 * 48).width == 8
+    with pytest.raises(TooCostly):
+        inspected(lie, max_pixels=64 * 48 - 1)
+
+
+def test_what_looks_like_scans_after_the_end_of_a_jpeg_does_not_matter():
+    assert inspected(encode(corners(), Format.JPEG) + b"\xff\xda" * 10_000).width == 64
+
+
+def test_pillow_is_quiet_in_every_thread_of_the_process():
+    corrupt = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\1" * 50
+    program = f"""
+import warnings, webapp.uploads.inspect
+from PIL import Image
+warnings.warn_explicit("a trial that the other warnings count", UserWarning, "here", 1, "elsewhere")
+Image.Exif().load({corrupt!r})
+"""
+    warned = subprocess.run([sys.executable, "-W", "always", "-c", program], capture_output=True, text=True, check=True)
+    assert warned.stderr.count("Warning") == 1
 
 
 def test_a_jpeg_that_we_cannot_decode_is_refused():

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from workers.label.labels import LabelScore, class_ids, top_labels
+from photofleet.catalog.results import FoundLabel
+from workers.label.labels import class_ids, top_labels
 
 
 def scores(**by_id: float) -> NDArray[np.float32]:
@@ -23,7 +24,7 @@ def test_the_classes_are_those_of_ilsvrc2012_in_its_order() -> None:
 def test_labels_come_with_their_confidence_the_surest_first() -> None:
     row = scores(n02123045=0.25, n02113023=0.5)
 
-    assert top_labels(row, threshold=0.1, limit=5) == [LabelScore("n02113023", 0.5), LabelScore("n02123045", 0.25)]
+    assert top_labels(row, threshold=0.1, limit=5) == [FoundLabel("n02113023", 0.5), FoundLabel("n02123045", 0.25)]
 
 
 def test_a_label_at_the_threshold_is_kept_and_one_below_is_not() -> None:
