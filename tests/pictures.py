@@ -8,7 +8,7 @@ from io import BytesIO
 import pillow_heif
 from PIL import ExifTags, Image
 
-from photofleet.formats import Format
+from photofleet.images.formats import Format
 
 RED, GREEN, BLUE, WHITE = (250, 10, 10), (10, 200, 10), (10, 10, 250), (255, 255, 255)
 

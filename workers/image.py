@@ -12,8 +12,8 @@ from typing import IO
 import pillow_heif
 from PIL import AvifImagePlugin, ExifTags, Image, ImageChops, ImageCms
 
-from photofleet.bombs import ImageBomb, refuse_bomb
-from photofleet.formats import Format
+from photofleet.images.bombs import ImageBomb, refuse_bomb
+from photofleet.images.formats import Format
 
 # A worker process has one core to itself. libheif's own limits on sizes and counts stay as they are.
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)

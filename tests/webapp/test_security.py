@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from photofleet.formats import Format
+from photofleet.images.formats import Format
 from photofleet.settings import get_settings
 from tests.pictures import corners, encode
 from tests.webapp.multipart import END, MULTIPART, part

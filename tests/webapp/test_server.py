@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 import urllib3
 
-from photofleet.formats import Format
+from photofleet.images.formats import Format
 from tests.conftest import running
 from tests.pictures import corners, encode
 from tests.webapp.multipart import END, MULTIPART, part

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from photofleet import storage
 from photofleet.catalog.identifiers import uuid7
 from photofleet.catalog.models import Photo
-from photofleet.formats import Format
+from photofleet.images.formats import Format
 from photofleet.settings import get_settings
 from tests.photofleet.catalog.factories import create_photo
 

@@ -5,7 +5,7 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from PIL import Image, ImageCms
 
-from photofleet.formats import Format
+from photofleet.images.formats import Format
 from tests.pictures import (
     BLUE,
     GREEN,

@@ -12,7 +12,7 @@ from photofleet.catalog import stages
 from photofleet.catalog.identifiers import uuid7
 from photofleet.catalog.models import Photo
 from photofleet.catalog.photos import get_photo
-from photofleet.formats import Format
+from photofleet.images.formats import Format
 from tests.pictures import corners, encode
 from tests.samples import sample
 from tests.workers.conftest import Task, Upload

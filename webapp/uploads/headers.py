@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import IO
 
-from photofleet.jpeg import START_OF_SCAN, segments
+from photofleet.images.jpeg import START_OF_SCAN, segments
 
 #: Enough for a GIF of 100 MB in blocks of the usual 255 bytes; takes well under a second.
 MAX_READS = 500_000

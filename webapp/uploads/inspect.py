@@ -11,8 +11,8 @@ import pillow_heif
 from PIL import ExifTags, Image, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 
-from photofleet.bombs import ImageBomb, refuse_bomb
-from photofleet.formats import SNIFF_BYTES, Format, sniff
+from photofleet.images.bombs import ImageBomb, refuse_bomb
+from photofleet.images.formats import SNIFF_BYTES, Format, sniff
 from webapp.uploads.headers import (
     MAX_EXIF_BYTES,
     ExcessiveMetadataError,

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from photofleet.bombs import ImageBomb
-from photofleet.formats import Format
+from photofleet.images.bombs import ImageBomb
+from photofleet.images.formats import Format
 
 _NAMES = [format.display_name for format in Format]
 _ACCEPTED = f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]}"

@@ -15,7 +15,7 @@ from photofleet.catalog.identifiers import uuid7
 from photofleet.catalog.models import Photo
 from photofleet.catalog.photos import NewPhoto, add_photo, find_duplicate, get_photo
 from photofleet.catalog.stages import note_announced
-from photofleet.formats import Format
+from photofleet.images.formats import Format
 from photofleet.logs import log_context, request_id
 from photofleet.settings import get_settings
 from webapp.owner import EVERYBODY

@@ -11,7 +11,7 @@ from celery.signals import worker_process_init
 from photofleet.broker import PHOTO_UPLOADED
 from photofleet.catalog.models import LABEL, Photo
 from photofleet.catalog.results import record_labels
-from photofleet.formats import Format
+from photofleet.images.formats import Format
 from photofleet.settings import get_settings
 from workers.image import decode, flatten
 from workers.label.celery import app

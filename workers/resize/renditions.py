@@ -6,7 +6,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from photofleet.formats import Format
+from photofleet.images.formats import Format
 from workers.image import flatten
 
 #: Widths in pixels; a rendition is named after its width: w160, w320...

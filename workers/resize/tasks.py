@@ -7,7 +7,7 @@ from uuid import UUID
 from photofleet.broker import PHOTO_UPLOADED
 from photofleet.catalog.models import RESIZE, Photo
 from photofleet.catalog.results import StoredRendition, record_renditions
-from photofleet.formats import Format
+from photofleet.images.formats import Format
 from photofleet.settings import get_settings
 from photofleet.storage import put_rendition, rendition_key
 from workers.image import decode

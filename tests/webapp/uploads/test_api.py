@@ -14,7 +14,7 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import Photo
-from photofleet.formats import Format
+from photofleet.images.formats import Format
 from photofleet.settings import get_settings
 from tests.photofleet.broker.queues import Queues
 from tests.pictures import corners, encode, gif_of, jpeg_claiming, png_chunk, png_with

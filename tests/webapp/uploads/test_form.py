@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from photofleet import storage
 from photofleet.catalog.models import Photo
-from photofleet.formats import Format
+from photofleet.images.formats import Format
 from tests.pictures import corners, encode
 
 JPEG = encode(corners(64, 48), Format.JPEG)

@@ -9,7 +9,7 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageFile
 
-from photofleet.formats import Format
+from photofleet.images.formats import Format
 from tests.pictures import (
     animation,
     avif_claiming,

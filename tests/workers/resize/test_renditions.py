@@ -3,7 +3,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from photofleet.formats import Format
+from photofleet.images.formats import Format
 from tests.pictures import BLUE, GREEN, RED, WHITE, corners, display_p3, encode, exif
 from workers.image import decode
 from workers.resize.renditions import MAX_SIDE, WIDTHS, Rendition, render

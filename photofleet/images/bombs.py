@@ -2,9 +2,9 @@
 
 from typing import IO
 
-from photofleet.avif import coded_sizes
-from photofleet.formats import Format
-from photofleet.jpeg import START_OF_SCAN, segments
+from photofleet.images.avif import coded_sizes
+from photofleet.images.formats import Format
+from photofleet.images.jpeg import START_OF_SCAN, segments
 
 MAX_SCANS = 100
 """Of a JPEG. An ordinary progressive one has 10 (libjpeg's `jpeg_simple_progression`). Each costs a pass over the whole

@@ -2,8 +2,8 @@ from io import BytesIO
 
 import pytest
 
-from photofleet.formats import Format
-from photofleet.jpeg import MAX_SEGMENTS, START_OF_SCAN, segments
+from photofleet.images.formats import Format
+from photofleet.images.jpeg import MAX_SEGMENTS, START_OF_SCAN, segments
 from tests.pictures import corners, encode, exif, jpeg_of_scans, noise
 
 

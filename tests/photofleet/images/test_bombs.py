@@ -3,9 +3,9 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from photofleet.avif import coded_sizes
-from photofleet.bombs import MAX_SCANS, ImageBomb, refuse_bomb
-from photofleet.formats import Format
+from photofleet.images.avif import coded_sizes
+from photofleet.images.bombs import MAX_SCANS, ImageBomb, refuse_bomb
+from photofleet.images.formats import Format
 from tests.pictures import avif_claiming, corners, encode, jpeg_of_scans
 
 LIMIT = 64 * 48

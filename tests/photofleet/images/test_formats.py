@@ -1,6 +1,6 @@
 import pytest
 
-from photofleet.formats import SNIFF_BYTES, Format, sniff
+from photofleet.images.formats import SNIFF_BYTES, Format, sniff
 from tests.pictures import animation, corners, encode
 
 

@@ -4,8 +4,8 @@ import time
 import pytest
 from PIL import Image
 
-from photofleet.avif import coded_sizes
-from photofleet.formats import Format
+from photofleet.images.avif import coded_sizes
+from photofleet.images.formats import Format
 from tests.pictures import animation, avif_claiming, corners, encode
 
 
