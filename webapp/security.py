@@ -11,13 +11,12 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Refuse what another site's page asks to change, and send the headers that keep our pages to themselves."""
-    renditions = urlsplit(settings.renditions_url)
     policy = "; ".join(
         (
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            f"img-src 'self' {renditions.scheme}://{renditions.netloc}",
+            f"img-src 'self' {settings.renditions_url.rstrip('/')}/",
             "connect-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",

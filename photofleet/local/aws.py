@@ -34,8 +34,8 @@ class EmbeddedAWS:
             return False
 
     def distribution_address(self, domain: str) -> str:
-        """Return where the CloudFront distribution `domain` is served: browsers take *.localhost for loopback."""
-        return f"http://{domain.removesuffix('.cloudfront.net')}.cloudfront.localhost:{self.port}"
+        """Return where the CloudFront distribution `domain` is served."""
+        return f"{self.endpoint}/_cloudfront/{domain.removesuffix('.cloudfront.net')}"
 
     def credentials(self) -> dict[str, str]:
         """Return the environment that makes a client the account's root user; made up once and kept in the folder."""

@@ -81,9 +81,9 @@ class Child:
         except OSError as error:
             raise ServiceError(f"{self.service.name} could not be started: {error}.") from error
         exited = asyncio.create_task(process.wait())
-        until_ready = asyncio.create_task(self._until_ready(exited))
         try:
-            await asyncio.wait_for(until_ready, self.service.start_seconds)
+            async with asyncio.timeout(self.service.start_seconds):
+                await self._until_ready(exited)
         except TimeoutError:
             await self._end()
             raise ServiceError(
@@ -204,7 +204,7 @@ class Child:
         if service.when_ready:
             try:
                 self._environment.update(await asyncio.to_thread(service.when_ready))
-            except Exception as error:  # whatever it is, the others go on
+            except Exception as error:  # whatever it is, it concerns this service only
                 raise ServiceError(f"{service.name}: {error}") from error
 
     async def _is_ready(self, age: float) -> bool:

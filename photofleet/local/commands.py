@@ -21,6 +21,7 @@ from photofleet.local.environment import keep_to_this_machine
 from photofleet.local.fleet import stages
 from photofleet.local.ports import PortError, check_ports
 from photofleet.local.postgres import EmbeddedPostgres, PostgresError
+from photofleet.local.secret import private_file
 from photofleet.local.service import State
 from photofleet.local.state import StateError, StateFolder
 from photofleet.local.supervisor import ITSELF, Supervisor
@@ -50,7 +51,7 @@ class LocalCommands(click.Group):
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
-        except (PortError, PostgresError, ServiceError, StateError) as error:
+        except (PortError, PostgresError, ServiceError, StateError, OSError) as error:
             raise click.ClickException(str(error)) from error
 
 
@@ -160,7 +161,7 @@ def _start_in_background(state: StateFolder, port: int, aws_port: int, database_
         with state.claimed():  # for its explanation
             return
     options = ("--state", state.path, "--port", port, "--aws-port", aws_port, "--database-port", database_port)
-    with state.log.open("wb") as log:
+    with private_file(state.log) as log:
         process = subprocess.Popen(
             (sys.executable, "-m", "photofleet.cli", "local", "up", *map(str, options)),
             stdin=subprocess.DEVNULL,

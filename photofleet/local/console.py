@@ -29,6 +29,6 @@ class Console:
         try:
             self._stream.write(f"{prefix} {printable}\n")
             self._stream.flush()
-        except (BrokenPipeError, UnicodeEncodeError):
-            # Whoever was reading has gone away; that must not end the service.
+        except (OSError, UnicodeEncodeError):
+            # The terminal was closed, or whoever was reading has gone away; that must not end the service.
             pass

@@ -2,13 +2,16 @@
 
 What ministack does of itself, and why that is not enough here:
 
-- It writes its state down only when it is stopped in order. We take a snapshot soon after every change, and one before
-  CloudFormation answers anything: a stack that a caller was told of outlives a crash. Objects in S3 are written as they
-  arrive; one that cannot be written is refused, not acknowledged.
+- It writes its state down only when it is stopped in order, and begins anew where it cannot read it. We take a snapshot
+  soon after every change, and one before CloudFormation answers anything: a stack that a caller was told of outlives a
+  crash. Objects in S3 are written as they arrive; one that cannot be written is refused, not acknowledged.
 - It believes whoever says to be the account's root user, and checks the signatures of others only. We have it check
   every signature.
-- Its administration needs no credentials, and one request to it deletes everything: any web page that is open in the
-  developer's browser could send it. We refuse all of it but the readiness check.
+- It answers much that is not signed: any web page that is open in the developer's browser could make buckets, or delete
+  everything through its administration. We pass signed requests on, and of the others answer three kinds only: whether
+  it is ready, what a bucket's CORS rules say to a browser's preflight, and a visitor of a CloudFront distribution.
+- It tells distributions apart by their host names, which not every browser finds on this machine (Safari does not take
+  *.localhost for it). We serve each below a path of its own.
 - It speaks plain HTTP, which bucket policies that insist on TLS refuse. Nothing here leaves the machine, so we let it
   take each connection for an encrypted one, and the templates stay as AWS needs them.
 """
@@ -16,27 +19,33 @@ What ministack does of itself, and why that is not enough here:
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
 from pathlib import Path
 from time import monotonic
 from typing import Any, cast
+from urllib.parse import parse_qs, quote
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework
 from ministack import app as ministack
 from ministack.core import hypercorn_compat, iam_evaluator, persistence
-from ministack.services import s3
+from ministack.services import cloudfront, s3
 
-from photofleet.local.snapshots import Snapshots
+from photofleet.local.snapshots import SnapshotError, Snapshots
 
 SNAPSHOT_SECONDS = 2.0
 ADMINISTRATION = ("/_ministack/", "/_localstack/", "/_aws/")
 READY = "/_ministack/ready"
+# No bucket has such a name.
+DISTRIBUTIONS = "/_cloudfront/"
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Response = tuple[int, MutableMapping[str, Any], bytes]
 
 logger = logging.getLogger(__name__)
 
@@ -50,16 +59,21 @@ class Emulator:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await ministack.app(scope, receive, send)
-            return
-        if scope["path"].startswith(ADMINISTRATION) and scope["path"] != READY:
-            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
-            await send({"type": "http.response.body", "body": b"The emulator's administration is switched off.\n"})
-            return
-        scope = {**scope, "scheme": "https"}
-        await ministack.app(scope, receive, self._after_a_snapshot(send) if _is_cloudformation(scope) else send)
-        self._changed.set()
+        elif scope["type"] != "http":
+            await send({"type": "websocket.close"})
+        elif scope["path"].startswith(DISTRIBUTIONS):
+            await _answer(send, await _visit_distribution(scope))
+        elif scope["method"] == "OPTIONS":
+            await _answer(send, _preflight(scope))
+        elif scope["path"] == READY or (_is_signed(scope) and not scope["path"].startswith(ADMINISTRATION)):
+            scope = {**scope, "scheme": "https"}
+            await ministack.app(scope, receive, self._after_a_snapshot(send) if _is_cloudformation(scope) else send)
+            self._changed.set()
+        else:
+            words = "Only requests to AWS that are signed (Signature Version 4) are answered."
+            await _answer(send, _refusal(HTTPStatus.FORBIDDEN, words))
 
     def _after_a_snapshot(self, send: Send) -> Send:
         async def send_later(message: Message) -> None:
@@ -85,14 +99,57 @@ class Emulator:
             await asyncio.sleep(max(SNAPSHOT_SECONDS, 10 * (monotonic() - started)))
 
 
+def _headers(scope: Message) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _is_signed(scope: Message) -> bool:
+    """Say whether the request has a signature, in a header or in its address; ministack checks whether it is right."""
+    authorization = next((value for name, value in scope["headers"] if name == b"authorization"), None)
+    if authorization is not None:
+        return bool(authorization.startswith(b"AWS4-HMAC-SHA256 "))
+    return "X-Amz-Signature" in parse_qs(scope["query_string"].decode("latin-1"))
+
+
 def _is_cloudformation(scope: Message) -> bool:
-    return any(
-        name == b"authorization" and b"/cloudformation/aws4_request" in value for name, value in scope["headers"]
+    return "/cloudformation/aws4_request" in _headers(scope).get("authorization", "")
+
+
+async def _answer(send: Send, response: Response) -> None:
+    await ministack._send_response(send, *response)  # noqa: SLF001 - it knows the shapes of ministack's headers
+
+
+def _refusal(status: HTTPStatus, words: str) -> Response:
+    return status, {"Content-Type": "text/plain"}, f"{words}\n".encode()
+
+
+def _preflight(scope: Message) -> Response:
+    bucket, _, key = scope["path"].lstrip("/").partition("/")
+    response: Response = s3.cors_preflight(bucket, key, _headers(scope))
+    return response
+
+
+async def _visit_distribution(scope: Message) -> Response:
+    """Answer as CloudFront does to /_cloudfront/{the domain's first label}/{path}."""
+    label, _, path = scope["path"].removeprefix(DISTRIBUTIONS).partition("/")
+    distribution = cloudfront.find_distribution_for_label(label)
+    if distribution is None or scope["method"] not in ("GET", "HEAD"):
+        return _refusal(HTTPStatus.NOT_FOUND, "There is no such distribution here.")
+    iam_evaluator.pin_request_origin("127.0.0.1", True)
+    headers = {**_headers(scope), "host": distribution["DomainName"], "x-forwarded-proto": "https"}
+    query = scope["query_string"].decode("latin-1")
+    response: Response = await cloudfront.handle_viewer_request(
+        distribution, scope["method"], f"/{path}", quote(f"/{path}"), query, headers, b"", parse_qs(query)
     )
+    return response
 
 
 def _check_every_signature() -> None:
     iam_evaluator._is_root_key = lambda _key: False  # noqa: SLF001 - asked only about whether a check can be left out
+
+
+def _leave_the_last_snapshot_to_us() -> None:
+    persistence.save_state = lambda _service, _state: None
 
 
 def _refuse_what_cannot_be_kept() -> None:
@@ -107,10 +164,15 @@ def _refuse_what_cannot_be_kept() -> None:
 
 
 async def main() -> None:
-    """Serve until SIGTERM or SIGINT, and take a last snapshot."""
+    """Serve until SIGTERM or SIGINT, and take a last snapshot.
+
+    Raises:
+        SnapshotError: there is a state, and it cannot be read.
+    """
     snapshots = Snapshots(Path(os.environ["STATE_DIR"]))
     persistence.STATE_DIR = str(snapshots.newest)
     _check_every_signature()
+    _leave_the_last_snapshot_to_us()
     _refuse_what_cannot_be_kept()
     hypercorn_compat.install()
     config = Config()
@@ -125,4 +187,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except SnapshotError as error:
+        sys.exit(str(error))

@@ -14,11 +14,12 @@ def check_ports(ports: Mapping[str, int]) -> None:
     Raises:
         PortError: one cannot, or is given twice.
     """
-    taken: set[int] = set()
+    given: set[int] = set()
     for option, port in ports.items():
-        if port in taken:
+        if port in given:
             raise PortError(f"Port {port} is given twice. Choose another with {option}.")
-        taken.add(port)
+        given.add(port)
+    for option, port in ports.items():
         with socket.socket() as probe:
             # As servers do; otherwise connections of the last run, just closed, would count as a taker.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

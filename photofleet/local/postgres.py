@@ -70,13 +70,15 @@ class EmbeddedPostgres:
         return self._data.exists()
 
     def initialise(self) -> None:
-        """Make the cluster and its database where there is none yet.
+        """Make the cluster and its database where there is none yet; nobody else may be using the folder.
 
         Raises:
             PostgresError: the folder holds what this PostgreSQL cannot read, or it cannot run here.
         """
         if self.exists():
             self._check_version()
+            # Left by one that was killed, it can name a process that is by now another program, and keep us out.
+            (self._data / "postmaster.pid").unlink(missing_ok=True)
             return
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o711)
         # Renamed when it is whole: whoever is killed in between leaves no half-made cluster.

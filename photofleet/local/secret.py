@@ -1,8 +1,19 @@
-"""Secrets that are made up once and kept in a file that only its owner reads."""
+"""Files that only their owner reads, and secrets that are made up once and kept in one."""
 
 import os
 import secrets
 from pathlib import Path
+from typing import BinaryIO
+
+
+def private_file(path: Path) -> BinaryIO:
+    """Open an empty file at `path` that only its owner reads, whatever was there before.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def kept_secret(path: Path) -> str:
@@ -15,8 +26,7 @@ def kept_secret(path: Path) -> str:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Renamed when it is whole: whoever is killed in between leaves no empty secret.
         unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(30))
+        with private_file(unfinished) as file:
+            file.write(secrets.token_urlsafe(30).encode("ascii"))
         unfinished.rename(path)
     return path.read_text(encoding="ascii")

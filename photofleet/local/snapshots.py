@@ -1,5 +1,8 @@
-"""Snapshots of the embedded AWS's state, such that a crash never shows half of one."""
+"""Snapshots of the embedded AWS's state, such that neither a crash nor a power cut ever shows half of one."""
 
+import json
+import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -7,21 +10,46 @@ from ministack import app
 from ministack.core import persistence
 from ministack.services import cloudformation
 
+_KEPT = 2
+
+logger = logging.getLogger(__name__)
+
+
+class SnapshotError(Exception):
+    """No snapshot can be read; the message says what to do."""
+
 
 class Snapshots:
-    """The state of every service but S3's objects, in numbered folders: the newest is whole, the others go.
+    """The state of every service but S3's objects, in numbered folders: the newest is restored, older ones go.
 
-    A folder gets its number only when all its files are written, so that services agree after a crash: a queue that
-    a stack speaks of exists.
+    A folder gets its number only when all its files are on the disk, so that services agree after a crash: a queue
+    that a stack speaks of exists. The one before stays, should the disk lose the newest.
     """
 
     _UNFINISHED = "unfinished"
 
     def __init__(self, folder: Path):
+        """Find the newest snapshot that ministack can read.
+
+        Raises:
+            SnapshotError: there are snapshots, and none of them can be read.
+        """
         self._folder = folder
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.rmtree(self._folder / self._UNFINISHED, ignore_errors=True)
-        self._newest = max((int(path.name) for path in self._folder.iterdir() if path.name.isdigit()), default=0)
+        found = self._numbers()
+        readable = [number for number in found if _is_readable(self._folder / str(number))]
+        if found and not readable:
+            raise SnapshotError(
+                f"The state of the embedded AWS in {self._folder} cannot be read. Delete it with `photofleet local "
+                "reset`, or choose another folder with --state."
+            )
+        self._newest = max(readable, default=0)
+        for number in found:
+            if number > self._newest:
+                logger.error("The newest state of the embedded AWS cannot be read; the one before is restored.")
+                shutil.rmtree(self._folder / str(number))
+        self._states: dict[str, str] = {}
 
     @property
     def newest(self) -> Path:
@@ -29,7 +57,7 @@ class Snapshots:
         return self._folder / str(self._newest)
 
     def take(self) -> None:
-        """Write the state of every service down, unless a stack is half-way.
+        """Write the state of every service down, unless it is what was last written or a stack is half-way.
 
         Nobody would go on with a half-way stack after a crash: better the world as it was before it.
 
@@ -39,17 +67,60 @@ class Snapshots:
         stacks = cloudformation._stacks._data.values()  # noqa: SLF001 - those of every account and region
         if any(stack["StackStatus"].endswith("_IN_PROGRESS") for stack in stacks):
             return
+        states = _serialised()
+        if states == self._states:
+            return
         unfinished = self._folder / self._UNFINISHED
-        unfinished.mkdir(exist_ok=True, mode=0o700)
-        persistence.STATE_DIR = str(unfinished)
-        for name, get_state in app._build_persistence_save_dict().items():  # noqa: SLF001 - what a shutdown saves
-            state = get_state()
-            if state is None:
-                continue
-            persistence.save_state(name, state)
-            if not (unfinished / f"{name}.json").exists():
-                raise OSError(f"The state of {name} could not be written to {unfinished}.")
-        before = self.newest
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        for service, state in states.items():
+            file = unfinished / f"{service}.json"
+            if self._states.get(service) == state:
+                file.hardlink_to(self.newest / file.name)
+            else:
+                file.write_text(state, encoding="utf-8")
+                _sync(file)
+        _sync(unfinished)
         unfinished.rename(self._folder / str(self._newest + 1))
+        _sync(self._folder)
         self._newest += 1
-        shutil.rmtree(before, ignore_errors=True)
+        self._states = states
+        for number in self._numbers():
+            if number <= self._newest - _KEPT:
+                shutil.rmtree(self._folder / str(number), ignore_errors=True)
+
+    def _numbers(self) -> list[int]:
+        return [int(path.name) for path in self._folder.iterdir() if path.name.isdigit()]
+
+
+def _serialised() -> dict[str, str]:
+    """Return the state of every service in the words that ministack reads."""
+    getters = app._build_persistence_save_dict()  # noqa: SLF001 - what a shutdown saves
+    states = {service: get_state() for service, get_state in getters.items()}
+    return {
+        service: json.dumps(
+            {"__ministack_format__": persistence._state_format_version(service), "payload": state},  # noqa: SLF001
+            default=persistence._json_default,  # noqa: SLF001
+        )
+        for service, state in states.items()
+        if state is not None
+    }
+
+
+def _is_readable(snapshot: Path) -> bool:
+    """Say whether ministack can read every file; what it cannot, it would pass over, and begin anew."""
+    persistence.STATE_DIR = str(snapshot)
+    services = [file.stem for file in snapshot.glob("*.json")]
+    try:
+        return bool(services) and all(persistence.load_state(service) is not None for service in services)
+    except ValueError:
+        return False
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -5,6 +5,7 @@ from importlib.resources import files
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 TEMPLATES = ("messaging", "storage")
@@ -39,6 +40,8 @@ def client(environment: Mapping[str, str], service: str = "cloudformation") -> A
         region_name=environment["AWS_REGION"],
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        # An AWS on this machine answers at once or is being stopped.
+        config=Config(retries={"total_max_attempts": 1}, connect_timeout=2),
     )
 
 
@@ -48,7 +51,7 @@ def launch_stack(cloudformation: Any, stack: str, template: str) -> dict[str, st
     Raises:
         StackError: AWS refused the stack or one of its resources.
     """
-    request = {"StackName": stack, "TemplateBody": template, "Capabilities": ["CAPABILITY_IAM"]}
+    request = {"StackName": stack, "TemplateBody": template}
     try:
         existing = _describe(cloudformation, stack)
         if existing and existing["StackStatus"] in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from photofleet.local.secret import private_file
+
 FORMAT = 1
 # Whoever looks whether the folder is in use holds its lock for a moment.
 PATIENCE_SECONDS = 1.0
@@ -86,9 +88,9 @@ class StateFolder:
                 f"Photofleet is already running on {self.path}. `photofleet local status` shows it, "
                 "`photofleet local down` stops it."
             )
+        self._status.unlink(missing_ok=True)
         # Guards keep a copy of the claim, but not of this: it says whether the supervisor itself is alive.
         alive = _lock(self._alive, PATIENCE_SECONDS)
-        self._status.unlink(missing_ok=True)
         try:
             yield claim
         finally:
@@ -110,9 +112,14 @@ class StateFolder:
         return True
 
     def write_status(self, status: Mapping[str, Any]) -> None:
-        """Replace what `read_status` returns."""
+        """Replace what `read_status` returns.
+
+        Raises:
+            OSError: it cannot be written.
+        """
         unfinished = self._status.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(status), encoding="utf-8")
+        with private_file(unfinished) as file:
+            file.write(json.dumps(status).encode("utf-8"))
         unfinished.rename(self._status)
 
     def read_status(self) -> dict[str, Any] | None:
@@ -150,7 +157,7 @@ class StateFolder:
                 raise StateError(f"{error.filename} could not be deleted: {error.strerror}.") from error
 
 
-def _lock(path: Path, patience: float = 0.0) -> int | None:
+def _lock(path: Path, patience: float = 0.0, kind: int = fcntl.LOCK_EX) -> int | None:
     """Lock a file and return its descriptor, or None if another holds the lock for longer than `patience` seconds."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -159,20 +166,25 @@ def _lock(path: Path, patience: float = 0.0) -> int | None:
     deadline = time.monotonic() + patience
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
                 os.close(descriptor)
                 return None
             time.sleep(0.05)
         else:
-            return descriptor
+            break
+    if not os.fstat(descriptor).st_nlink:
+        os.close(descriptor)
+        raise StateError(f"{path.parent} was deleted while this waited for it. Try again.")
+    return descriptor
 
 
 def _is_locked(path: Path) -> bool:
     if not path.exists():
         return False
-    descriptor = _lock(path)
+    # Shared, so that any number may look at once and not take each other for the holder.
+    descriptor = _lock(path, kind=fcntl.LOCK_SH)
     if descriptor is None:
         return True
     os.close(descriptor)

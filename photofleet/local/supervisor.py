@@ -85,4 +85,7 @@ class Supervisor:
         self._stop.set()
 
     def _changed(self) -> None:
-        self._report([child.describe() for stage in self._stages for child in stage])
+        try:
+            self._report([child.describe() for stage in self._stages for child in stage])
+        except OSError as error:  # a full disk, say; the services go on
+            self._log(ITSELF, f"What the services do could not be reported: {error}.")

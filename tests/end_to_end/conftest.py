@@ -1,7 +1,6 @@
 """The whole service, started as a user would, and a browser to use it with."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,8 +12,10 @@ import pytest
 import urllib3
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.conftest import guarded
+from tests.end_to_end.browser import find_browser
+
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Chromium as root has no sandbox; the others keep it from calling home, which a test must not.
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
            "--disable-component-update", "--disable-sync")  # fmt: skip
@@ -64,10 +65,10 @@ def local_service(tmp_path_factory: pytest.TempPathFactory, unused_port: Callabl
     ports = {option: unused_port() for option in ("--port", "--aws-port", "--database-port")}
     options = [word for option, port in ports.items() for word in (option, str(port))]
     started = photofleet("up", "--detach", "--state", str(state), *options)
-    try:
-        assert started.returncode == 0, started.stdout + started.stderr
-        yield Service(f"http://127.0.0.1:{ports['--port']}", state)
-    finally:
+    assert started.returncode == 0, started.stdout + started.stderr
+    service = Service(f"http://127.0.0.1:{ports['--port']}", state)
+    with guarded(service.status()["pid"]):
+        yield service
         stopped = photofleet("down", "--state", str(state))
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr
 
@@ -75,7 +76,7 @@ def local_service(tmp_path_factory: pytest.TempPathFactory, unused_port: Callabl
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Headless Chromium."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    program = find_browser()
     if program is None:
         pytest.skip("There is no Chromium on this machine; `make browser` says how to install one.")
     with sync_playwright() as playwright:

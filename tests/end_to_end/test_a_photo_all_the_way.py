@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from photofleet.formats import Format
+from photofleet.images.formats import Format
 from tests.end_to_end.conftest import Service, photograph
 from tests.pictures import corners, encode
 from tests.samples import sample

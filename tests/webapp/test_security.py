@@ -21,7 +21,7 @@ def test_every_answer_allows_nothing_inline_and_nothing_foreign_but_renditions(
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
-    assert policy["img-src"] == f"'self' {get_settings().renditions_url}"
+    assert policy["img-src"] == f"'self' {get_settings().renditions_url}/"
     assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert headers["X-Content-Type-Options"] == "nosniff"
 

@@ -56,6 +56,11 @@ def stages(case: str, folder: Path) -> Sequence[Sequence[Service]]:
             (python("job", "import sys; print('no such table'); sys.exit(3)", runs_once=True),),
             (program("web", folder),),
         )
+    if case == "long job":
+        return (
+            (program("cloud", folder),),
+            (python("job", "import time; time.sleep(1000)", runs_once=True),),
+        )
     if case == "never ready":
         return ((python("sloth", "import time; time.sleep(1000)", ready_line="never", start_seconds=0.5),),)
     if case == "bad preparations":

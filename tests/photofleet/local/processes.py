@@ -1,16 +1,18 @@
 """Watching processes from outside."""
 
-import subprocess
 import time
 from collections.abc import Callable
 
+import psutil
 import pytest
 
 
 def is_gone(pid: int) -> bool:
     """Say whether a process has ended, be it collected by its parent or not."""
-    shown = subprocess.run(("ps", "-o", "stat=", "-p", str(pid)), capture_output=True, text=True, check=False)
-    return shown.stdout.strip() in ("", "Z", "Zs", "Z+")
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def eventually(condition: Callable[[], object], seconds: float = 15.0) -> None:

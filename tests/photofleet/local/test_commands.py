@@ -1,7 +1,12 @@
+import fcntl
 import json
 import os
+import shutil
 import socket
+import stat
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,7 +14,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from photofleet.local.commands import local
-from photofleet.local.state import StateFolder
+from photofleet.local.state import StateError, StateFolder
+
+# `up` keeps the process that it is called in to this machine.
+pytestmark = pytest.mark.usefixtures("restored_environment")
 
 
 def _photofleet_local(*words: str | Path, answer: str | None = None) -> Result:
@@ -136,6 +144,20 @@ def test_status_says_when_nothing_is_running(state: StateFolder) -> None:
     }
 
 
+def test_who_looks_is_not_taken_for_the_service(state: StateFolder) -> None:
+    with _as_if_running(state):
+        pass
+    descriptor = os.open(state.path / "alive", os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    assert state.read_status() is None
+    os.close(descriptor)
+
+
+def test_what_the_service_says_of_itself_is_its_owners_alone(state: StateFolder) -> None:
+    with _as_if_running(state):
+        assert stat.S_IMODE((state.path / "status.json").stat().st_mode) == 0o600
+
+
 def test_down_has_nothing_to_do_where_nothing_is_running(tmp_path: Path) -> None:
     result = _photofleet_local("down", "--state", tmp_path / "nowhere")
     assert result.exit_code == 0
@@ -149,6 +171,15 @@ def test_reset_asks_first(state: StateFolder) -> None:
     assert (state.path / "photo").exists()
     assert _photofleet_local("reset", "--state", state.path, answer="y\n").exit_code == 0
     assert not state.path.exists()
+
+
+def test_what_waits_for_a_folder_that_is_deleted_meanwhile_does_not_go_on_in_it(state: StateFolder) -> None:
+    with ThreadPoolExecutor(1) as pool, state.claimed():
+        waiting = pool.submit(lambda: state.claimed().__enter__())
+        time.sleep(0.3)
+        shutil.rmtree(state.path)
+    with pytest.raises(StateError, match="deleted"):
+        waiting.result()
 
 
 def test_reset_is_refused_while_the_service_runs(state: StateFolder) -> None:

@@ -1,3 +1,4 @@
+import errno
 import io
 
 import pytest
@@ -48,9 +49,10 @@ def test_what_a_program_logs_cannot_command_the_terminal() -> None:
     assert "photo \ufffd]0;owned\ufffd\ufffd31m.jpg\ttab" in line
 
 
-def test_a_reader_that_went_away_ends_nothing() -> None:
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(errno.EIO, "the terminal was closed")])
+def test_a_reader_that_went_away_ends_nothing(error: OSError) -> None:
     class Closed(io.StringIO):
         def flush(self) -> None:
-            raise BrokenPipeError
+            raise error
 
     Console(Closed(), []).write("web", "hello")

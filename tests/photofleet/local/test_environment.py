@@ -7,6 +7,7 @@ import pytest
 from photofleet.local.aws import EmbeddedAWS
 from photofleet.local.environment import keep_to_this_machine, service_environment
 
+pytestmark = pytest.mark.usefixtures("restored_environment")
 OUTPUTS = {
     "TopicArn": "arn:aws:sns:us-east-1:000000000000:topic",
     "ResizeQueueUrl": "http://localhost:4566/000000000000/resize",
@@ -19,22 +20,24 @@ OUTPUTS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _restored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "environ", os.environ.copy())
-
-
 def test_the_developers_own_aws_account_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(os.environ, "AWS_PROFILE", "production")
-    monkeypatch.setitem(os.environ, "AWS_SESSION_TOKEN", "a real one")
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "a real one")
     keep_to_this_machine()
     assert "AWS_SESSION_TOKEN" not in os.environ
     assert boto3.Session().available_profiles == []
     assert boto3.Session().get_credentials() is None
 
 
+@pytest.mark.parametrize("name", ["PGHOSTADDR", "PGSSLMODE", "PGOPTIONS", "PGSERVICE"])
+def test_the_developers_own_postgresql_is_out_of_reach(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "of theirs")
+    keep_to_this_machine()
+    assert name not in os.environ
+
+
 def test_no_proxy_is_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(os.environ, "no_proxy", "intranet.example")
+    monkeypatch.setenv("no_proxy", "intranet.example")
     keep_to_this_machine()
     assert "127.0.0.1" in os.environ["no_proxy"].split(",")
     assert "127.0.0.1" in os.environ["NO_PROXY"].split(",")
@@ -45,6 +48,6 @@ def test_the_service_finds_everything_of_the_local_cloud(tmp_path: Path) -> None
     environment = service_environment(aws, OUTPUTS, "postgresql+psycopg://somewhere")
     assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4577"
     assert environment["PHOTOFLEET_DATABASE_URL"] == "postgresql+psycopg://somewhere"
-    assert environment["PHOTOFLEET_RENDITIONS_URL"] == "http://d111.cloudfront.localhost:4577"
+    assert environment["PHOTOFLEET_RENDITIONS_URL"] == "http://127.0.0.1:4577/_cloudfront/d111"
     values = list(environment.values())
     assert all(value in values for name, value in OUTPUTS.items() if name != "RenditionsDomain")

@@ -1,6 +1,7 @@
 import os
 import signal
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,21 @@ def test_what_was_committed_outlives_a_kill(own_postgres: EmbeddedPostgres) -> N
         _connect(own_postgres) as connection,
     ):
         assert connection.execute("SELECT word FROM kept").fetchall() == [("photo",)]
+
+
+def test_a_pid_file_that_by_now_names_another_program_keeps_it_from_nothing(own_postgres: EmbeddedPostgres) -> None:
+    with running(own_postgres.command, own_postgres.answers, stop_signal=signal.SIGINT) as process:
+        process.kill()
+    pid_file = own_postgres.folder / "data" / "postmaster.pid"
+    _, *rest = pid_file.read_text(encoding="utf-8").splitlines(keepends=True)
+    with subprocess.Popen((*own_postgres._unprivileged(), "sleep", "1000")) as other_program:
+        try:
+            pid_file.write_text("".join((f"{other_program.pid}\n", *rest)), encoding="utf-8")
+            own_postgres.initialise()
+            with running(own_postgres.command, own_postgres.answers, stop_signal=signal.SIGINT):
+                pass
+        finally:
+            other_program.kill()
 
 
 def test_it_stops_although_someone_is_connected(own_postgres: EmbeddedPostgres) -> None:
