@@ -59,5 +59,17 @@ def sweep(once: bool) -> None:
     sweep_forever(stop)
 
 
+@main.command()
+def retry() -> None:
+    """Try again the photos that were given up, once what kept them from being processed is mended."""
+    from photofleet.catalog.database import transaction
+    from photofleet.catalog.stages import reopen_given_up
+
+    configure_logging(get_settings())
+    with transaction() as session:
+        photos = reopen_given_up(session)
+    click.echo(f"Photos to be tried again: {photos}. The sweeper announces them within a minute or two.")
+
+
 if __name__ == "__main__":
     sys.exit(main())

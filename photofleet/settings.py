@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     sweep_interval: int = Field(30, ge=1, description="Seconds between two looks for photos whose work is overdue.")
     sweep_overdue: int = Field(
         900,
-        ge=5,
+        ge=200,  # longer than the time limit of a task, or one that still runs would be given up
         description="Seconds without progress after which a photo is announced to the workers again.",
     )
 

@@ -3,6 +3,7 @@
 import logging
 import socket
 import struct
+import sys
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -21,6 +22,13 @@ class PhotofleetLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
         configure_logging(get_settings())
         self.error_log = logging.getLogger("gunicorn.error")
         self.error_log.propagate = True
+
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Make no fuss of a client that fell silent before its request was whole."""
+        if isinstance(sys.exc_info()[1], BlockingIOError):
+            self.debug("A client fell silent.")
+        else:
+            super().exception(msg, *args, **kwargs)
 
 
 SILENCE_S = 20

@@ -1,11 +1,12 @@
 """Errors: a page for people, problem details (RFC 9457) for programs."""
 
 import logging
+from contextlib import suppress
 from http import HTTPStatus
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
-from sqlalchemy.exc import InterfaceError, OperationalError
-from werkzeug.exceptions import HTTPException
+from sqlalchemy import exc
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from photofleet.settings import Settings
 from photofleet.storage import STORAGE_ERRORS
@@ -13,7 +14,7 @@ from webapp.uploads.refusals import UploadRefused
 
 logger = logging.getLogger(__name__)
 
-DEPENDENCY_ERRORS = (OperationalError, InterfaceError, *STORAGE_ERRORS)
+DEPENDENCY_ERRORS = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, *STORAGE_ERRORS)
 """What it looks like when the database or S3 does not answer."""
 
 LINGER_BYTES = 64 * 2**20
@@ -49,8 +50,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     for kind in DEPENDENCY_ERRORS:
         app.register_error_handler(kind, unavailable)
 
-    @app.errorhandler(BlockingIOError)
-    def silent(_: BlockingIOError) -> Response:
+    @app.errorhandler(ClientDisconnected)
+    def silent(_: ClientDisconnected) -> Response:
         return problem(HTTPStatus.REQUEST_TIMEOUT, "The upload broke off. Please try again.")
 
     @app.errorhandler(Exception)
@@ -80,7 +81,7 @@ def problem(status: int, detail: str, *, slug: str | None = None) -> Response:
 
 
 def _too_large(limit: int) -> str:
-    if (request.content_length or 0) > limit:
+    if request.content_length is None or request.content_length > limit:
         return (
             f"That is too much at once: at most {limit // 1_000_000} MB are accepted in one request. "
             "Please send fewer or smaller photos."
@@ -92,8 +93,8 @@ def _linger(response: Response) -> Response:
     """Read what is left of a refused body: a connection that is closed on unread data takes the answer with it."""
     refused = response.status_code >= HTTPStatus.BAD_REQUEST and response.status_code != HTTPStatus.REQUEST_TIMEOUT
     if request.method == "POST" and refused:
-        left = min(LINGER_BYTES, request.content_length or 0)
-        body = request.environ["wsgi.input"]
-        while left > 0 and (chunk := body.read(min(left, 2**16))):
-            left -= len(chunk)
+        left = LINGER_BYTES if request.content_length is None else min(LINGER_BYTES, request.content_length)
+        with suppress(OSError):  # the sender has gone, or fallen silent
+            while left > 0 and (chunk := request.environ["wsgi.input"].read(min(left, 2**16))):
+                left -= len(chunk)
     return response

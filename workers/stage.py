@@ -10,14 +10,14 @@ from collections.abc import Callable
 from typing import IO
 from uuid import UUID
 
-from celery.exceptions import Reject, SoftTimeLimitExceeded
+from celery.exceptions import Reject
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from photofleet.catalog import stages
 from photofleet.catalog.database import transaction
 from photofleet.catalog.models import Photo
-from photofleet.catalog.photos import get_photo_for_work
+from photofleet.catalog.photos import get_present_photo
 from photofleet.logs import log_context
 from photofleet.storage import get_original
 from workers.image import BadImage
@@ -26,8 +26,6 @@ logger = logging.getLogger(__name__)
 
 Record = Callable[[Session], None]
 """Stores the results of a stage, in the transaction that also notes that the stage is done."""
-
-TOO_SLOW = "This picture takes too long to process. Export it again, or make it smaller, and upload the new file."
 
 IN_MEMORY_BYTES = 8 * 2**20
 """Originals up to this size are worked on in memory, larger ones from a temporary file."""
@@ -68,7 +66,7 @@ def _start(name: str, photo_id: UUID) -> int | None:
 def _work(name: str, photo_id: UUID, work: Callable[[Photo, IO[bytes]], Record]) -> str | None:
     """Do the work and record it; where the photo itself makes that impossible, return why, for its uploader."""
     with transaction() as session:
-        photo = get_photo_for_work(session, photo_id)
+        photo = get_present_photo(session, photo_id)
     if photo is None:  # deleted since the stage was started
         return None
     with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as original:
@@ -78,9 +76,6 @@ def _work(name: str, photo_id: UUID, work: Callable[[Photo, IO[bytes]], Record])
         except BadImage as error:
             logger.warning("%s: the image is bad: %s (%r)", name, error, error.__cause__)
             return str(error)
-        except SoftTimeLimitExceeded:
-            logger.warning("%s: the image takes too long", name)
-            return TOO_SLOW
     with transaction() as session:
         if stages.finish_stage(session, photo_id, name):
             record(session)

@@ -16,7 +16,7 @@ PHOTO_UPLOADED = "photofleet.photo_uploaded"
 PHOTOS = Exchange("photos", type="fanout")
 
 SOFT_TIME_LIMIT_S = 120
-"""After this long a task is told to stop, and can still record that it was too slow."""
+"""After this long a task is told to stop, which counts as a failed attempt."""
 
 TIME_LIMIT_S = 180
 """After this long its process is killed: it hangs where it cannot be told."""

@@ -26,6 +26,8 @@ def get_engine() -> Engine:
     return create_engine(
         url,
         pool_pre_ping=True,
+        pool_size=8,
+        max_overflow=24,  # together as many as a web process has threads
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "options": OPTIONS,

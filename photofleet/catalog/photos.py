@@ -59,7 +59,7 @@ def get_photo(session: Session, photo_id: UUID) -> Photo | None:
     return session.scalar(_with_details(visible_photos().where(Photo.id == photo_id)))
 
 
-def get_photo_for_work(session: Session, photo_id: UUID) -> Photo | None:
+def get_present_photo(session: Session, photo_id: UUID) -> Photo | None:
     """One photo, whoever may see it; None if there is none or it was deleted."""
     return session.scalar(_present().where(Photo.id == photo_id))
 

@@ -22,17 +22,14 @@ _is_unfinished = Stage.state.in_(UNFINISHED)
 def start_stage(session: Session, photo_id: UUID, name: str) -> int | None:
     """Note that a worker has taken up a stage.
 
-    A stage that was given up may be taken up again: somebody has sent its message back from the dead-letter queue.
-
     Returns:
         The number of this attempt, from 1; None if nothing is owed: the stage has ended, or the photo is gone.
     """
-    given_up = (Stage.state == FAILED) & (Stage.attempts >= MAX_ATTEMPTS)
     still_there = exists().where(Photo.id == photo_id, Photo.deleted_at.is_(None))
     return session.scalar(
         update(Stage)
-        .where(Stage.photo_id == photo_id, Stage.name == name, _is_unfinished | given_up, still_there)
-        .values(state=RUNNING, error=None, attempts=Stage.attempts + 1)
+        .where(Stage.photo_id == photo_id, Stage.name == name, _is_unfinished, still_there)
+        .values(state=RUNNING, attempts=Stage.attempts + 1)
         .returning(Stage.attempts)
     )
 
@@ -41,8 +38,8 @@ def finish_stage(session: Session, photo_id: UUID, name: str) -> bool:
     """Note that a stage is done, in the transaction that records its results, before it records them.
 
     Returns:
-        Whether it was still owed. If not, another attempt at the same time was faster, and has recorded the results;
-        until that is certain, this waits for the other transaction.
+        Whether it was still owed. If not, another attempt at the same time was faster, or it was given up meanwhile;
+        until that is certain, this waits for the other's transaction.
     """
     return _end(session, photo_id, name, state=DONE)
 
@@ -93,6 +90,18 @@ def give_up_exhausted(session: Session, *, overdue: timedelta) -> Sequence[Stage
         .values(state=FAILED, error=GAVE_UP)
         .returning(Stage)
     ).all()
+
+
+def reopen_given_up(session: Session) -> int:
+    """Have the stages that were given up tried anew, as soon as a sweeper looks; say how many photos that are."""
+    reopened = session.scalars(
+        update(Stage)
+        .where(Stage.state == FAILED, Stage.error == GAVE_UP)
+        .values(state=WAITING, error=None, attempts=0)
+        .returning(Stage.photo_id)
+    ).all()
+    session.execute(update(Photo).where(Photo.id.in_(reopened)).values(announced_at=None, announcements=0))
+    return len(set(reopened))
 
 
 def _end(session: Session, photo_id: UUID, name: str, *, state: str, error: str | None = None) -> bool:

@@ -33,7 +33,9 @@ def coded_sizes(data: bytes) -> list[tuple[int, int]]:
                 raise ValueError("too many OBUs")
             if kind == _SEQUENCE_HEADER:
                 sequence = _sequence_size(payload)
-            elif kind in (_FRAME_HEADER, _FRAME) and sequence:
+            elif kind in (_FRAME_HEADER, _FRAME):
+                if sequence is None:
+                    raise ValueError("a frame without a sequence header")
                 sizes.append(sequence)
     return sizes
 

@@ -39,5 +39,5 @@ def service_environment(aws: EmbeddedAWS, stacks: Mapping[str, str], database_ur
         # One person waits here, not a fleet: soon done with stopping, and soon aware of a message that was lost.
         "PHOTOFLEET_RECEIVE_WAIT": "2",
         "PHOTOFLEET_SWEEP_INTERVAL": "10",
-        "PHOTOFLEET_SWEEP_OVERDUE": "120",
+        "PHOTOFLEET_SWEEP_OVERDUE": "200",
     }

@@ -8,10 +8,12 @@ import os
 import pwd
 import shutil
 import subprocess
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from photofleet.local.secret import kept_secret
@@ -77,8 +79,7 @@ class EmbeddedPostgres:
         """
         if self.exists():
             self._check_version()
-            # Left by one that was killed, it can name a process that is by now another program, and keep us out.
-            (self._data / "postmaster.pid").unlink(missing_ok=True)
+            self._forget_dead_postmaster()
             return
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o711)
         # Renamed when it is whole: whoever is killed in between leaves no half-made cluster.
@@ -112,6 +113,13 @@ class EmbeddedPostgres:
 
     def _password(self) -> str:
         return kept_secret(self.folder / "password")
+
+    def _forget_dead_postmaster(self) -> None:
+        """Remove what a killed server left, if its process is by now another program: it would keep us out."""
+        left = self._data / "postmaster.pid"
+        with suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
+            if "postgres" not in psutil.Process(int(left.read_text(encoding="ascii").split("\n", 1)[0])).name():
+                left.unlink()
 
     def _check_version(self) -> None:
         try:

@@ -16,7 +16,7 @@ from tests.pictures import encode, noise
 PROGRAMS = ("web", "resize", "label", "sweeper", "postgres", "aws")
 
 
-def eventually(happened: Callable[[], bool], what: str, seconds: float = 240) -> None:
+def eventually(happened: Callable[[], bool], what: str, seconds: float = 400) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -28,7 +28,7 @@ def eventually(happened: Callable[[], bool], what: str, seconds: float = 240) ->
         time.sleep(0.5)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("victim", PROGRAMS)
 def test_the_service_heals_when_a_program_is_killed(local_service: Service, tmp_path: Path, victim: str) -> None:
     uploaded = []

@@ -5,6 +5,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy.orm import Session
 
+from photofleet.catalog.stages import GAVE_UP, fail_stage
 from photofleet.cli import main
 from photofleet.settings import get_settings
 from tests.photofleet.broker.queues import Queues
@@ -53,3 +54,16 @@ def test_one_sweep_says_what_it_did(session: Session, queues: Queues, root_loggi
     assert result.exit_code == 0
     assert result.output.endswith("1 photos announced again.\n")
     assert queues.counts("RESIZE_QUEUE") == (1, 0)
+
+
+def test_what_was_given_up_is_tried_again_on_demand(session: Session, root_logging: None) -> None:
+    photo = create_photo(session)
+    fail_stage(session, photo.id, "resize", GAVE_UP)
+    session.commit()
+
+    result = CliRunner().invoke(main, ["retry"])
+
+    assert result.exit_code == 0
+    assert "Photos to be tried again: 1." in result.output
+    session.expire_all()
+    assert {stage.state for stage in photo.stages} == {"waiting"}

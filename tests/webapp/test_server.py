@@ -52,13 +52,16 @@ def test_clients_that_fall_silent_do_not_keep_others_waiting(port: int) -> None:
     head = b"POST /photos HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
     silent = [head, head + b"Content-Length: 1000\r\n\r\n--b"]
     with ExitStack() as stack:
+        connections = []
         for number in range(80):
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
             connection.sendall(silent[number % 2])
+            connections.append(connection)
         # Threads are free again after SILENCE_S; till then there may be none.
-        answer = urllib3.request("GET", f"http://127.0.0.1:{port}/readyz", timeout=3 * SILENCE_S, retries=False)
-
-    assert answer.status == 200
+        answer = urllib3.request("GET", f"http://127.0.0.1:{port}/readyz", timeout=2 * SILENCE_S, retries=False)
+        assert answer.status == 200
+        told = connections[1].recv(100)
+        assert told.startswith(b"HTTP/1.1 408 ")
 
 
 def test_who_sends_too_much_is_still_there_to_read_the_answer(port: int) -> None:

@@ -1,6 +1,7 @@
 """The upload form, which needs no JavaScript."""
 
 import logging
+from http import HTTPStatus
 
 from flask import Blueprint, Response, redirect, render_template, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -26,15 +27,19 @@ def upload() -> AnyResponse:
     refused: list[dict[str, str]] = []
     status = 200
     for file in received_files():
+        name = display_name(file.filename)
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:  # each would wait as long as the first one did
+            refused.append({"filename": name, "message": NOT_NOW})
+            continue
         try:
             accepted.append(store_upload(file).photo)
         except UploadRefused as refusal:
             status = refusal.status
-            refused.append({"filename": display_name(file.filename), "message": str(refusal)})
+            refused.append({"filename": name, "message": str(refusal)})
         except DEPENDENCY_ERRORS as error:
             logger.error("an upload could not be stored: %s", error)
-            status = 503
-            refused.append({"filename": display_name(file.filename), "message": NOT_NOW})
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            refused.append({"filename": name, "message": NOT_NOW})
     if not refused:
         return redirect(url_for("photos.gallery"), 303)
     page = render_template("uploaded.html", accepted=accepted, refused=refused)

@@ -13,7 +13,7 @@ from photofleet.announce import announce_photo
 from photofleet.catalog.database import transaction
 from photofleet.catalog.identifiers import uuid7
 from photofleet.catalog.models import Photo
-from photofleet.catalog.photos import NewPhoto, add_photo, find_duplicate, get_photo
+from photofleet.catalog.photos import NewPhoto, add_photo, find_duplicate, get_present_photo
 from photofleet.catalog.stages import note_announced
 from photofleet.images.formats import Format
 from photofleet.logs import log_context, request_id
@@ -118,7 +118,7 @@ def _remove_original_without_photo(photo_id: UUID) -> None:
     lost after the commit. An original that nobody knows of does less harm than a photo without one."""
     try:
         with transaction() as session:
-            committed = get_photo(session, photo_id)
+            committed = get_present_photo(session, photo_id)
     except SQLAlchemyError:
         logger.error("it is not known whether a photo was committed; its original stays")
         return

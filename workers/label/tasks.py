@@ -15,7 +15,7 @@ from photofleet.images.formats import Format
 from photofleet.settings import get_settings
 from workers.image import decode, flatten
 from workers.label.celery import app
-from workers.label.classifier import Classifier, ClassifierError, load_classifier
+from workers.label.classifier import Classifier, load_classifier
 from workers.label.labels import top_labels
 from workers.stage import Record, run_stage
 
@@ -51,7 +51,7 @@ def _load_classifier(**_: Any) -> None:
     """
     try:
         _classifier()
-    except ClassifierError:
+    except BaseException:  # wrong settings, a full GPU, a broken installation
         os.kill(os.getppid(), signal.SIGTERM)
         raise
 

@@ -15,6 +15,7 @@ from photofleet.catalog.results import FoundLabel, record_labels
 from tests.photofleet.catalog.factories import PEMBROKE, create_photo
 
 OVERDUE = timedelta(minutes=10)
+MINUTE = timedelta(minutes=1)
 
 
 def state(session: Session, photo_id: UUID, name: str) -> tuple[str, int, str | None]:
@@ -23,6 +24,16 @@ def state(session: Session, photo_id: UUID, name: str) -> tuple[str, int, str | 
     assert photo is not None
     (stage,) = (stage for stage in photo.stages if stage.name == name)
     return stage.state, stage.attempts, stage.error
+
+
+def age(
+    session: Session, photo: Photo, *, uploaded: timedelta, announced: timedelta | None, progress: timedelta
+) -> None:
+    now = datetime.now(UTC)
+    photo.uploaded_at = now - uploaded
+    photo.announced_at = None if announced is None else now - announced
+    session.flush()
+    session.execute(update(Stage).where(Stage.photo_id == photo.id).values(updated_at=now - progress))
 
 
 @pytest.fixture
@@ -57,15 +68,23 @@ def test_a_stage_that_has_ended_is_not_started_again(session: Session) -> None:
     assert photo.has_failed
 
 
-def test_a_stage_that_was_given_up_can_be_taken_up_again_when_its_message_is_sent_back(session: Session) -> None:
+def test_what_was_given_up_is_tried_anew_when_an_operator_says_so_and_what_is_bad_stays_failed(
+    session: Session,
+) -> None:
     photo = create_photo(session)
     for _ in range(stages.MAX_ATTEMPTS):
         stages.start_stage(session, photo.id, "resize")
     stages.fail_stage(session, photo.id, "resize", stages.GAVE_UP)
+    stages.start_stage(session, photo.id, "label")
+    stages.fail_stage(session, photo.id, "label", "The file is damaged.")
+    assert stages.start_stage(session, photo.id, "resize") is None, "not for any message that comes along"
 
-    assert stages.start_stage(session, photo.id, "resize") == stages.MAX_ATTEMPTS + 1
-    assert stages.finish_stage(session, photo.id, "resize")
-    assert state(session, photo.id, "resize") == ("done", stages.MAX_ATTEMPTS + 1, None)
+    assert stages.reopen_given_up(session) == 1
+
+    age(session, photo, uploaded=60 * MINUTE, announced=None, progress=0 * MINUTE)
+    assert [claimed.id for claimed in stages.claim_overdue(session, overdue=OVERDUE, limit=10)] == [photo.id]
+    assert stages.start_stage(session, photo.id, "resize") == 1
+    assert state(session, photo.id, "label")[0] == "failed"
 
 
 def test_of_two_attempts_at_once_one_records_its_results_and_the_other_changes_nothing(
@@ -96,19 +115,6 @@ def test_nothing_is_owed_for_a_photo_that_is_gone(session: Session) -> None:
 
     assert stages.start_stage(session, photo.id, "resize") is None
     assert stages.start_stage(session, uuid7(), "resize") is None
-
-
-def age(
-    session: Session, photo: Photo, *, uploaded: timedelta, announced: timedelta | None, progress: timedelta
-) -> None:
-    now = datetime.now(UTC)
-    photo.uploaded_at = now - uploaded
-    photo.announced_at = None if announced is None else now - announced
-    session.flush()
-    session.execute(update(Stage).where(Stage.photo_id == photo.id).values(updated_at=now - progress))
-
-
-MINUTE = timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
