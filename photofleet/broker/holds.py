@@ -11,6 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 logger = logging.getLogger(__name__)
 
+AWS_ERRORS = (BotoCoreError, ClientError)
+"""What AWS, or the way to it, can answer instead."""
+
 SQS_BATCH = 10
 """The most messages that SQS takes in one request."""
 
@@ -75,7 +78,7 @@ class Holds:
             self._sqs.change_message_visibility(
                 QueueUrl=hold.queue_url, ReceiptHandle=hold.handle, VisibilityTimeout=delay_s
             )
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             logger.warning("a message stays hidden until its visibility timeout: %s", error)
 
     def _beat(self) -> None:
@@ -88,7 +91,7 @@ class Holds:
                     try:
                         self._extend(queue_url, handles[first : first + SQS_BATCH])
                     except Exception as error:  # whatever it is: without its heartbeat, long tasks would run twice
-                        expected = isinstance(error, BotoCoreError | ClientError)
+                        expected = isinstance(error, AWS_ERRORS)
                         exc_info = None if expected else error
                         logger.warning("messages could not be kept invisible: %s", error, exc_info=exc_info)
 

@@ -5,9 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from photofleet.broker.holds import Hold
+from photofleet.broker.holds import AWS_ERRORS, Hold
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +55,7 @@ class Receiver(threading.Thread):
             try:
                 holds = self._receive(room)
             except Exception as error:  # whatever it is: a worker that has stopped listening would look alive
-                expected = isinstance(error, BotoCoreError | ClientError)
+                expected = isinstance(error, AWS_ERRORS)
                 logger.error("%s: %s", self.name, error, exc_info=None if expected else error)
                 self._stopped.wait(PAUSE_AFTER_ERROR_S)
                 continue

@@ -14,22 +14,20 @@ own. Queues, topics and subscriptions belong to the infrastructure: nothing is c
 import logging
 import threading
 from collections import deque
+from functools import cache
 from typing import Any
 
 from boto3.session import Session as AwsSession
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 from kombu.asynchronous import get_event_loop
 from kombu.exceptions import ChannelError
 from kombu.transport import virtual
 from kombu.utils.json import dumps, loads
 
-from photofleet.broker.holds import Hold, Holds
+from photofleet.broker.holds import AWS_ERRORS, Hold, Holds
 from photofleet.broker.receiver import Receiver
 
 logger = logging.getLogger(__name__)
-
-AWS_ERRORS = (BotoCoreError, ClientError)
 
 FIRST_BACKOFF_S = 10
 LONGEST_BACKOFF_S = 900
@@ -47,6 +45,8 @@ class Channel(virtual.Channel):
     def __init__(self, connection: Any, **kwargs: Any) -> None:
         super().__init__(connection, **kwargs)
         self._options: dict[str, Any] = connection.client.transport_options
+        queue_urls = self._options["queue_urls"]
+        self._dead_letter_urls = {queue_urls[name]: url for name, url in self._options["dead_letter_urls"].items()}
         self._holds = Holds(connection.sqs, self._options["visibility_timeout"])
         self._receivers: dict[str, Receiver] = {}
         self._leaving: list[Receiver] = []
@@ -141,7 +141,7 @@ class Channel(virtual.Channel):
             if requeue:
                 self._holds.release(hold, min(FIRST_BACKOFF_S * 2 ** (hold.receive_count - 1), LONGEST_BACKOFF_S))
             else:
-                self._bury(self._queue_of(hold), hold)
+                self._bury(hold)
         self._forget(delivery_tag)
 
     def _forget(self, delivery_tag: str) -> None:
@@ -153,13 +153,8 @@ class Channel(virtual.Channel):
         if hold := self._holds.pop(message.delivery_tag):
             self._holds.release(hold)
 
-    def _queue_of(self, hold: Hold) -> str:
-        urls: dict[str, str] = self._options["queue_urls"]
-        return next(name for name, url in urls.items() if url == hold.queue_url)
-
-    def _bury(self, queue: str, hold: Hold) -> None:
-        self._holds.pop(hold.handle)
-        url = self._options["dead_letter_urls"][queue]
+    def _bury(self, hold: Hold) -> None:
+        url = self._dead_letter_urls[hold.queue_url]
         if self._attempt(self.connection.sqs.send_message, QueueUrl=url, MessageBody=hold.body):
             self._attempt(self.connection.sqs.delete_message, QueueUrl=hold.queue_url, ReceiptHandle=hold.handle)
 
@@ -191,8 +186,16 @@ def _payload(queue: str, hold: Hold) -> dict[str, Any]:
     return payload
 
 
+@cache
+def _client(service: str, *, connect_timeout: int, read_timeout: int, attempts: int) -> Any:
+    """A client for all connections of this process: it may be shared by threads, and takes half a second to make."""
+    retries = {"mode": "standard", "total_max_attempts": attempts}
+    config = Config(connect_timeout=connect_timeout, read_timeout=read_timeout, retries=retries)
+    return AwsSession().client(service, config=config)
+
+
 class Transport(virtual.Transport):
-    """One connection: the AWS clients that its channels share."""
+    """One connection; the AWS clients behind it are those of the process."""
 
     Channel = Channel
     driver_type = "sqs"
@@ -203,13 +206,10 @@ class Transport(virtual.Transport):
 
     def __init__(self, client: Any, **kwargs: Any) -> None:
         super().__init__(client, **kwargs)
-        session = AwsSession()
         wait = client.transport_options["wait_time_seconds"]
-        retries = {"mode": "standard", "total_max_attempts": 3}
-        self.sqs = session.client("sqs", config=Config(connect_timeout=5, read_timeout=wait + 5, retries=retries))
+        self.sqs = _client("sqs", connect_timeout=5, read_timeout=wait + 5, attempts=3)
         # Someone waits for the answer to an upload: publishing gives up soon, and the sweeper announces again.
-        once_more = {"mode": "standard", "total_max_attempts": 2}
-        self.sns = session.client("sns", config=Config(connect_timeout=2, read_timeout=5, retries=once_more))
+        self.sns = _client("sns", connect_timeout=2, read_timeout=5, attempts=2)
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         """Keep the loop turning, so that a signal is noticed within a second."""

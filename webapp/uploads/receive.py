@@ -1,7 +1,7 @@
 """Receiving files: each goes to a temporary file as it arrives, hashed and measured on the way.
 
 Not straight to S3: what a file is, and how many pixels it holds, can stand anywhere in it, and nothing is stored
-before that is known. Memory holds no more than a chunk of it.
+before that is known. While it arrives, memory holds no more than a chunk of it.
 """
 
 import hashlib
