@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     resize_dead_letter_url: HttpUrl = Field(description="Where messages go that the resize fleet gave up on.")
     label_queue_url: HttpUrl = Field(description="The SQS queue that feeds the label fleet.")
     label_dead_letter_url: HttpUrl = Field(description="Where messages go that the label fleet gave up on.")
+    control_prefix: str = Field(
+        pattern=r"^[A-Za-z0-9_-]{1,40}$",
+        description="What the names of the workers' mailboxes begin with, through which `celery inspect` reaches them.",
+    )
     originals_bucket: str = Field(description="The S3 bucket that keeps the uploaded files.")
     renditions_bucket: str = Field(description="The S3 bucket that keeps the resized pictures.")
     renditions_url: HttpUrl = Field(description="Where browsers load renditions from: the CDN's address.")
@@ -59,6 +63,12 @@ class Settings(BaseSettings):
     )
     receive_wait: int = Field(
         20, ge=1, le=20, description="Seconds for which a worker waits at its queue in one request."
+    )
+    retry_backoff: float = Field(
+        10, ge=0.1, le=900, description="Seconds before a failed attempt is repeated; doubled with each attempt."
+    )
+    worker_memory: int = Field(
+        3000, ge=500, description="The most memory that one process of a worker may take, in megabytes."
     )
     sweep_interval: int = Field(30, ge=1, description="Seconds between two looks for photos whose work is overdue.")
     sweep_overdue: int = Field(
@@ -100,6 +110,10 @@ class Settings(BaseSettings):
         0.1, ge=0, le=1, description="The confidence from which a label is kept, between 0 and 1."
     )
     label_limit: int = Field(5, ge=1, le=20, description="The most labels the network may give one photo.")
+
+    metadata_url: HttpUrl = Field(
+        "http://169.254.169.254", description="Where an instance's metadata service is, which says when it is to end."
+    )
 
     log_format: Literal["text", "json"] = Field("json", description="How log lines look: text, or json for machines.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(

@@ -41,7 +41,11 @@ def original_key(photo_id: UUID) -> str:
 
 def rendition_key(photo_id: UUID, name: str, extension: str) -> str:
     """Where one of a photo's renditions is kept."""
-    return f"renditions/{photo_id}/{name}.{extension}"
+    return f"{_renditions_prefix(photo_id)}{name}.{extension}"
+
+
+def _renditions_prefix(photo_id: UUID) -> str:
+    return f"renditions/{photo_id}/"
 
 
 def rendition_url(key: str) -> str:
@@ -82,3 +86,12 @@ def put_rendition(key: str, data: bytes, content_type: str) -> None:
         CacheControl=IMMUTABLE,
         ChecksumAlgorithm="SHA256",
     )
+
+
+def delete_renditions(photo_id: UUID) -> None:
+    """Remove all renditions of a photo; it is no error if there are none."""
+    bucket = get_settings().renditions_bucket
+    found = _s3().list_objects_v2(Bucket=bucket, Prefix=_renditions_prefix(photo_id)).get("Contents", ())
+    if found:
+        keys = [{"Key": item["Key"]} for item in found]
+        _s3().delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})

@@ -1,20 +1,20 @@
 """Announcing again the photos whose work is overdue, so that a lost message delays a photo and never loses it."""
 
 import logging
-import threading
 from datetime import timedelta
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from photofleet.announce import announce_photo
 from photofleet.catalog.database import transaction
-from photofleet.catalog.stages import claim_overdue, give_up_exhausted, note_announced
+from photofleet.catalog.models import STAGES
+from photofleet.catalog.overdue import claim_overdue, note_announced
 from photofleet.logs import log_context
+from photofleet.operations.queues import get_depth
 from photofleet.settings import get_settings
 
 logger = logging.getLogger(__name__)
 
 BATCH = 50
+"""So many photos are announced again in an interval at most, by all sweepers together."""
 
 
 def sweep() -> int:
@@ -22,14 +22,21 @@ def sweep() -> int:
 
     Returns:
         How many were announced.
+
+    Raises:
+        AWS_ERRORS: The queues cannot be looked at.
     """
-    overdue = timedelta(seconds=get_settings().sweep_overdue)
+    settings = get_settings()
+    backlogged = [stage for stage in STAGES if get_depth(getattr(settings, f"{stage}_queue_url")).waiting]
     announced = 0
     with transaction() as session:
-        for stage in give_up_exhausted(session, overdue=overdue):
-            with log_context(photo_id=str(stage.photo_id)):
-                logger.error("%s failed for good: its attempts are used up", stage.name)
-        for photo in claim_overdue(session, overdue=overdue, limit=BATCH):
+        for photo in claim_overdue(
+            session,
+            overdue=timedelta(seconds=settings.sweep_overdue),
+            backlogged=backlogged,
+            limit=BATCH,
+            per=timedelta(seconds=settings.sweep_interval),
+        ):
             with log_context(photo_id=str(photo.id), request_id=photo.request_id):
                 logger.warning("overdue: announcing again")
                 if not announce_photo(photo.id, photo.request_id):
@@ -37,13 +44,3 @@ def sweep() -> int:
             note_announced(session, photo.id)
             announced += 1
     return announced
-
-
-def sweep_forever(stop: threading.Event) -> None:
-    """Sweep at the interval of the settings until told to stop; a database out of reach is tried again."""
-    while not stop.is_set():
-        try:
-            sweep()
-        except SQLAlchemyError as error:
-            logger.error("the database does not answer: %s", error)
-        stop.wait(get_settings().sweep_interval)

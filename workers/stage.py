@@ -1,7 +1,7 @@
 """One stage of the work on one photo: what every fleet does around its own work.
 
-A stage that has ended is left alone, so that a message may come twice. A bad image is a recorded failure at once; a
-broken worker or dependency is another attempt, after a while; the last attempt ends in the dead-letter queue.
+A stage that has ended is left alone, so that a message may come twice. What becomes of one that fails is said in
+workers/failures.py.
 """
 
 import logging
@@ -10,8 +10,6 @@ from collections.abc import Callable
 from typing import IO
 from uuid import UUID
 
-from celery.exceptions import Reject
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from photofleet.catalog import stages
@@ -20,6 +18,7 @@ from photofleet.catalog.models import Photo
 from photofleet.catalog.photos import get_present_photo
 from photofleet.logs import log_context
 from photofleet.storage import get_original
+from workers.failures import POISONOUS, fail, give_up, settle
 from workers.image import BadImage
 
 logger = logging.getLogger(__name__)
@@ -31,7 +30,17 @@ IN_MEMORY_BYTES = 8 * 2**20
 """Originals up to this size are worked on in memory, larger ones from a temporary file."""
 
 
-def run_stage(name: str, photo_id: UUID, request_id: str, work: Callable[[Photo, IO[bytes]], Record]) -> None:
+def _nothing(_: UUID) -> None:
+    pass
+
+
+def run_stage(
+    name: str,
+    photo_id: UUID,
+    request_id: str,
+    work: Callable[[Photo, IO[bytes]], Record],
+    clean_up: Callable[[UUID], None] = _nothing,
+) -> None:
     """Do one stage of a photo's work, unless it has been done, and record how it ended.
 
     Args:
@@ -39,6 +48,7 @@ def run_stage(name: str, photo_id: UUID, request_id: str, work: Callable[[Photo,
         photo_id: The photo.
         request_id: The id of the web request that uploaded it, for the log.
         work: Takes the photo and its original file, and returns what stores the results.
+        clean_up: Removes what an attempt may have left outside of the catalog, when the stage fails for good.
 
     Raises:
         Reject: when the message is to come again, or to end in the dead-letter queue.
@@ -50,12 +60,16 @@ def run_stage(name: str, photo_id: UUID, request_id: str, work: Callable[[Photo,
             if attempt is None:
                 logger.info("%s: nothing is owed", name)
                 return
-            logger.info("%s: attempt %d", name, attempt)
-            if failure := _work(name, photo_id, work):
-                _fail(name, photo_id, failure)
+            if attempt <= stages.MAX_ATTEMPTS:
+                logger.info("%s: attempt %d", name, attempt)
+                if bad := _work(name, photo_id, work):
+                    fail(name, photo_id, str(bad), repr(bad.__cause__ or bad), clean_up)
+                return
+            rejection = give_up(name, photo_id, POISONOUS, clean_up)
         except Exception as error:
             logger.exception("%s went wrong", name)
-            raise Reject(repr(error), requeue=_try_again(name, photo_id, attempt or 0)) from error
+            rejection = settle(name, photo_id, attempt or 0, error, clean_up)
+        raise rejection
 
 
 def _start(name: str, photo_id: UUID) -> int | None:
@@ -63,8 +77,8 @@ def _start(name: str, photo_id: UUID) -> int | None:
         return stages.start_stage(session, photo_id, name)
 
 
-def _work(name: str, photo_id: UUID, work: Callable[[Photo, IO[bytes]], Record]) -> str | None:
-    """Do the work and record it; where the photo itself makes that impossible, return why, for its uploader."""
+def _work(name: str, photo_id: UUID, work: Callable[[Photo, IO[bytes]], Record]) -> BadImage | None:
+    """Do the work and record it; where the photo itself makes that impossible, return why."""
     with transaction() as session:
         photo = get_present_photo(session, photo_id)
     if photo is None:  # deleted since the stage was started
@@ -73,29 +87,11 @@ def _work(name: str, photo_id: UUID, work: Callable[[Photo, IO[bytes]], Record])
         get_original(photo_id, original)
         try:
             record = work(photo, original)
-        except BadImage as error:
-            logger.warning("%s: the image is bad: %s (%r)", name, error, error.__cause__)
-            return str(error)
+        except BadImage as bad:
+            logger.warning("%s: the image is bad: %s (%r)", name, bad, bad.__cause__)
+            return bad
     with transaction() as session:
         if stages.finish_stage(session, photo_id, name):
             record(session)
     logger.info("%s: done", name)
     return None
-
-
-def _fail(name: str, photo_id: UUID, failure: str) -> None:
-    with transaction() as session:
-        stages.fail_stage(session, photo_id, name, failure)
-
-
-def _try_again(name: str, photo_id: UUID, attempt: int) -> bool:
-    last = attempt >= stages.MAX_ATTEMPTS
-    try:
-        with transaction() as session:
-            if last:
-                stages.fail_stage(session, photo_id, name, stages.GAVE_UP)
-            else:
-                stages.postpone_stage(session, photo_id, name)
-    except SQLAlchemyError:
-        return True  # the database itself is what is broken
-    return not last

@@ -21,6 +21,12 @@ SOFT_TIME_LIMIT_S = 120
 TIME_LIMIT_S = 180
 """After this long its process is killed: it hangs where it cannot be told."""
 
+KILOBYTES = 1000
+"""In a megabyte: Celery counts memory in the former, the settings in the latter."""
+
+RECYCLED_FROM = 0.75
+"""A process that ever took this part of its memory is replaced when its task has ended: it may have leaked."""
+
 
 def create_app(*imports: str) -> Celery:
     """A Celery application on the queues that the settings name, with the tasks of the given modules."""
@@ -28,10 +34,10 @@ def create_app(*imports: str) -> Celery:
     app = Celery("photofleet", set_as_current=False)
     app.conf.update(
         broker_url="sqs://aws",
-        broker_transport="photofleet.broker.transport:Transport",
+        broker_transport="photofleet.broker.sqs:Transport",
         broker_transport_options=transport_options(settings),
         broker_connection_retry_on_startup=True,
-        imports=imports,
+        imports=("photofleet.broker.control", *imports),
         accept_content=["json"],
         task_serializer="json",
         task_queues=[Queue(stage, Exchange(stage), routing_key=stage) for stage in STAGES],
@@ -50,7 +56,7 @@ def create_app(*imports: str) -> Celery:
         # A broken publisher must answer at once; the sweeper announces again.
         task_publish_retry=False,
         worker_prefetch_multiplier=1,
-        worker_enable_remote_control=False,
+        worker_max_memory_per_child=int(settings.worker_memory * KILOBYTES * RECYCLED_FROM),
         worker_send_task_events=False,
         worker_soft_shutdown_timeout=0,
     )
@@ -58,13 +64,15 @@ def create_app(*imports: str) -> Celery:
 
 
 def transport_options(settings: Settings) -> dict[str, Any]:
-    """What photofleet.broker.transport is told: where the queues and the topic are, and how to wait at them."""
+    """What the transport is told: where the queues and the topic are, and how to wait at them."""
     return {
         "queue_urls": {stage: getattr(settings, f"{stage}_queue_url") for stage in STAGES},
         "dead_letter_urls": {stage: getattr(settings, f"{stage}_dead_letter_url") for stage in STAGES},
         "topic_arns": {PHOTOS.name: settings.topic_arn},
         "visibility_timeout": settings.visibility_timeout,
         "wait_time_seconds": settings.receive_wait,
+        "first_backoff": settings.retry_backoff,
+        "mailbox_prefix": settings.control_prefix,
     }
 
 

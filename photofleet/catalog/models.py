@@ -55,6 +55,7 @@ class Photo(Base):
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        Index("ix_photos_announced_at", "announced_at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -93,7 +94,7 @@ class Photo(Base):
 
 
 class Stage(Base):
-    """How far one stage of the work on a photo has come; `error` is for the uploader to read."""
+    """How far one stage of the work on a photo has come; `error` is for its uploader, `last_error` for engineers."""
 
     __tablename__ = "stages"
     __table_args__ = (
@@ -107,6 +108,7 @@ class Stage(Base):
     state: Mapped[str] = mapped_column(server_default=WAITING)
     attempts: Mapped[int] = mapped_column(server_default="0")
     error: Mapped[str | None]
+    last_error: Mapped[str | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 
 

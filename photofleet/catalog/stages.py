@@ -1,22 +1,23 @@
-"""The stages of a photo's work: taken up, finished, failed, or found overdue."""
+"""The stages of a photo's work: taken up, finished, failed, or tried anew."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, select, true, update
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import DONE, FAILED, RUNNING, UNFINISHED, WAITING, Photo, Stage
 
 MAX_ATTEMPTS = 5
-"""How often a stage is tried; as maxReceiveCount of the queues in cloudformation/messaging.yaml."""
+"""How often a stage is tried before it is given up."""
 
-MOST_DOUBLINGS = 6
+LAST_ERROR_LENGTH = 2000
 
 GAVE_UP = f"This photo could not be processed: it was tried {MAX_ATTEMPTS} times. We are looking into it."
 
 _is_unfinished = Stage.state.in_(UNFINISHED)
+
+_REOPENED = {"state": WAITING, "error": None, "last_error": None, "attempts": 0}
 
 
 def start_stage(session: Session, photo_id: UUID, name: str) -> int | None:
@@ -44,71 +45,59 @@ def finish_stage(session: Session, photo_id: UUID, name: str) -> bool:
     return _end(session, photo_id, name, state=DONE)
 
 
-def fail_stage(session: Session, photo_id: UUID, name: str, error: str) -> None:
-    """Note that a stage has failed for good, with a sentence for the uploader."""
-    _end(session, photo_id, name, state=FAILED, error=error)
+def fail_stage(session: Session, photo_id: UUID, name: str, error: str, last_error: str | None = None) -> None:
+    """Note that a stage has failed for good, with a sentence for the uploader, and for engineers what went wrong.
 
-
-def postpone_stage(session: Session, photo_id: UUID, name: str) -> None:
-    """Note that a stage waits for another attempt."""
-    _end(session, photo_id, name, state=WAITING)
-
-
-def note_announced(session: Session, photo_id: UUID) -> None:
-    """Note that the workers have been told of a photo."""
-    session.execute(
-        update(Photo).where(Photo.id == photo_id).values(announced_at=func.now(), announcements=Photo.announcements + 1)
-    )
-
-
-def claim_overdue(session: Session, *, overdue: timedelta, limit: int) -> Sequence[Photo]:
-    """Photos whose work is owed, and that were never announced or made no progress for a time.
-
-    That time is `overdue` after the first announcement and doubles with each, so that fleets that are behind do not
-    get ever more messages about the same photos. A photo that was never announced is left for a moment to the request
-    that stored it. The rows stay locked until the transaction ends and are passed over by other sweepers, so that any
-    number of them may look at once; workers are not kept waiting by the locks.
+    Without `last_error`, that of the attempt before stands.
     """
-    now, patience = func.now(), overdue * func.power(2, func.least(Photo.announcements - 1, MOST_DOUBLINGS))
-    never_announced = Photo.announced_at.is_(None) & (Photo.uploaded_at < now - min(overdue, timedelta(seconds=30)))
-    forgotten = (Photo.announced_at < now - patience) & (Stage.updated_at < now - patience)
-    owed = exists().where(Stage.photo_id == Photo.id, _is_unfinished, never_announced | forgotten)
-    return session.scalars(
-        select(Photo)
-        .where(Photo.deleted_at.is_(None), owed)
-        .order_by(Photo.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, key_share=True, of=Photo)
-    ).all()
+    _end(session, photo_id, name, state=FAILED, error=error, **_noted(last_error))
 
 
-def give_up_exhausted(session: Session, *, overdue: timedelta) -> Sequence[Stage]:
-    """Fail the stages that have used up their attempts and made no progress since: they took their worker down."""
-    return session.scalars(
-        update(Stage)
-        .where(_is_unfinished, Stage.attempts >= MAX_ATTEMPTS, Stage.updated_at < func.now() - overdue)
-        .values(state=FAILED, error=GAVE_UP)
-        .returning(Stage)
-    ).all()
+def postpone_stage(session: Session, photo_id: UUID, name: str, last_error: str | None = None) -> None:
+    """Note that a stage waits for another attempt, and what went wrong with this one."""
+    _end(session, photo_id, name, state=WAITING, **_noted(last_error))
 
 
-def reopen_given_up(session: Session) -> int:
-    """Have the stages that were given up tried anew, as soon as a sweeper looks; say how many photos that are."""
-    reopened = session.scalars(
-        update(Stage)
-        .where(Stage.state == FAILED, Stage.error == GAVE_UP)
-        .values(state=WAITING, error=None, attempts=0)
-        .returning(Stage.photo_id)
-    ).all()
-    session.execute(update(Photo).where(Photo.id.in_(reopened)).values(announced_at=None, announcements=0))
-    return len(set(reopened))
+def reopen_failed(session: Session, *, stage: str | None = None, error: str = GAVE_UP) -> Sequence[UUID]:
+    """Have stages that failed for a reason tried anew, as soon as a sweeper looks.
+
+    Args:
+        session: The transaction.
+        stage: Only this one.
+        error: The reason, as the uploader reads it.
+
+    Returns:
+        The photos.
+    """
+    photos = set(
+        session.scalars(
+            update(Stage)
+            .where(Stage.state == FAILED, Stage.error == error, Stage.name == stage if stage else true())
+            .values(_REOPENED)
+            .returning(Stage.photo_id)
+        )
+    )
+    session.execute(update(Photo).where(Photo.id.in_(photos)).values(announced_at=None, announcements=0))
+    return sorted(photos)
 
 
-def _end(session: Session, photo_id: UUID, name: str, *, state: str, error: str | None = None) -> bool:
+def reopen_stage(session: Session, photo_id: UUID, name: str) -> bool:
+    """Have one stage that was given up tried anew when its message comes again; say whether work is owed now."""
+    reopened = update(Stage).where(Stage.state == FAILED, Stage.error == GAVE_UP).values(_REOPENED)
+    session.execute(reopened.where(Stage.photo_id == photo_id, Stage.name == name))
+    owed = select(Stage.name).join(Photo).where(Photo.deleted_at.is_(None), _is_unfinished)
+    return session.scalar(owed.where(Stage.photo_id == photo_id, Stage.name == name)) is not None
+
+
+def _noted(last_error: str | None) -> dict[str, str]:
+    return {"last_error": last_error.replace("\0", "")[:LAST_ERROR_LENGTH]} if last_error else {}
+
+
+def _end(session: Session, photo_id: UUID, name: str, *, state: str, **values: str) -> bool:
     ended = session.scalar(
         update(Stage)
         .where(Stage.photo_id == photo_id, Stage.name == name, _is_unfinished)
-        .values(state=state, error=error)
+        .values(state=state, **values)
         .returning(Stage.name)
     )
     return ended is not None

@@ -29,6 +29,7 @@ def service_environment(aws: EmbeddedAWS, stacks: Mapping[str, str], database_ur
         "PHOTOFLEET_RESIZE_DEAD_LETTER_URL": stacks["ResizeDeadLetterUrl"],
         "PHOTOFLEET_LABEL_QUEUE_URL": stacks["LabelQueueUrl"],
         "PHOTOFLEET_LABEL_DEAD_LETTER_URL": stacks["LabelDeadLetterUrl"],
+        "PHOTOFLEET_CONTROL_PREFIX": stacks["ControlPrefix"],
         "PHOTOFLEET_ORIGINALS_BUCKET": stacks["OriginalsBucket"],
         "PHOTOFLEET_RENDITIONS_BUCKET": stacks["RenditionsBucket"],
         "PHOTOFLEET_RENDITIONS_URL": aws.distribution_address(stacks["RenditionsDomain"]),

@@ -51,7 +51,7 @@ def launch_stack(cloudformation: Any, stack: str, template: str) -> dict[str, st
     Raises:
         StackError: AWS refused the stack or one of its resources.
     """
-    request = {"StackName": stack, "TemplateBody": template}
+    request = {"StackName": stack, "TemplateBody": template, "Capabilities": ["CAPABILITY_IAM"]}
     try:
         existing = _describe(cloudformation, stack)
         if existing and existing["StackStatus"] in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):

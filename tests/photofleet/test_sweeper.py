@@ -1,8 +1,9 @@
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from photofleet.catalog.models import Photo
+from photofleet.catalog.models import Photo, Stage
 from photofleet.sweeper import sweep
 from tests.photofleet.broker.queues import Queues
 from tests.photofleet.catalog.factories import create_finished_photo, create_photo
@@ -39,3 +40,21 @@ def test_while_the_topic_is_down_nothing_counts_as_announced(
     session.expire_all()
     assert photo.announced_at is None
     assert queues.counts("RESIZE_QUEUE") == (0, 0)
+
+
+def test_a_photo_that_waits_in_a_long_queue_is_not_announced_again_and_one_whose_message_is_lost_is(
+    session: Session, queues: Queues
+) -> None:
+    photo = create_photo(session)
+    photo.announced_at = photo.uploaded_at = datetime.now(UTC) - timedelta(hours=1)
+    photo.announcements = 1
+    session.flush()
+    session.execute(update(Stage).values(updated_at=photo.announced_at))
+    session.commit()
+
+    for name in ("RESIZE_QUEUE", "LABEL_QUEUE"):
+        queues.send(name, "a message before it")
+    assert sweep() == 0
+
+    queues.empty()
+    assert sweep() == 1

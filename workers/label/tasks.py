@@ -13,6 +13,7 @@ from photofleet.catalog.models import LABEL, Photo
 from photofleet.catalog.results import record_labels
 from photofleet.images.formats import Format
 from photofleet.settings import get_settings
+from workers.failures import PhotoTask
 from workers.image import decode, flatten
 from workers.label.celery import app
 from workers.label.classifier import Classifier, load_classifier
@@ -20,7 +21,7 @@ from workers.label.labels import top_labels
 from workers.stage import Record, run_stage
 
 
-@app.task(name=PHOTO_UPLOADED)
+@app.task(base=PhotoTask, name=PHOTO_UPLOADED)
 def photo_uploaded(photo_id: str, request_id: str) -> None:
     """Find out what a photo shows, and record it."""
     run_stage(LABEL, UUID(photo_id), request_id, find_labels)

@@ -9,17 +9,18 @@ from photofleet.catalog.models import RESIZE, Photo
 from photofleet.catalog.results import StoredRendition, record_renditions
 from photofleet.images.formats import Format
 from photofleet.settings import get_settings
-from photofleet.storage import put_rendition, rendition_key
+from photofleet.storage import delete_renditions, put_rendition, rendition_key
+from workers.failures import PhotoTask
 from workers.image import decode
 from workers.resize.celery import app
 from workers.resize.renditions import WIDTHS, Rendition, render
 from workers.stage import Record, run_stage
 
 
-@app.task(name=PHOTO_UPLOADED)
+@app.task(base=PhotoTask, name=PHOTO_UPLOADED)
 def photo_uploaded(photo_id: str, request_id: str) -> None:
     """Make the renditions of a photo, store them and record them."""
-    run_stage(RESIZE, UUID(photo_id), request_id, make_renditions)
+    run_stage(RESIZE, UUID(photo_id), request_id, make_renditions, clean_up=delete_renditions)
 
 
 def make_renditions(photo: Photo, original: IO[bytes]) -> Record:

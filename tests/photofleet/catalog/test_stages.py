@@ -1,21 +1,16 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, text, update
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from photofleet.catalog import stages
 from photofleet.catalog.identifiers import uuid7
-from photofleet.catalog.models import Photo, Stage
 from photofleet.catalog.photos import get_photo
-from photofleet.catalog.results import FoundLabel, record_labels
-from tests.photofleet.catalog.factories import PEMBROKE, create_photo
-
-OVERDUE = timedelta(minutes=10)
-MINUTE = timedelta(minutes=1)
+from tests.photofleet.catalog.factories import create_photo
 
 
 def state(session: Session, photo_id: UUID, name: str) -> tuple[str, int, str | None]:
@@ -24,16 +19,6 @@ def state(session: Session, photo_id: UUID, name: str) -> tuple[str, int, str | 
     assert photo is not None
     (stage,) = (stage for stage in photo.stages if stage.name == name)
     return stage.state, stage.attempts, stage.error
-
-
-def age(
-    session: Session, photo: Photo, *, uploaded: timedelta, announced: timedelta | None, progress: timedelta
-) -> None:
-    now = datetime.now(UTC)
-    photo.uploaded_at = now - uploaded
-    photo.announced_at = None if announced is None else now - announced
-    session.flush()
-    session.execute(update(Stage).where(Stage.photo_id == photo.id).values(updated_at=now - progress))
 
 
 @pytest.fixture
@@ -79,10 +64,10 @@ def test_what_was_given_up_is_tried_anew_when_an_operator_says_so_and_what_is_ba
     stages.fail_stage(session, photo.id, "label", "The file is damaged.")
     assert stages.start_stage(session, photo.id, "resize") is None, "not for any message that comes along"
 
-    assert stages.reopen_given_up(session) == 1
+    assert stages.reopen_failed(session) == [photo.id]
 
-    age(session, photo, uploaded=60 * MINUTE, announced=None, progress=0 * MINUTE)
-    assert [claimed.id for claimed in stages.claim_overdue(session, overdue=OVERDUE, limit=10)] == [photo.id]
+    session.expire_all()
+    assert photo.announced_at is None, "the sweeper announces it"
     assert stages.start_stage(session, photo.id, "resize") == 1
     assert state(session, photo.id, "label")[0] == "failed"
 
@@ -117,82 +102,43 @@ def test_nothing_is_owed_for_a_photo_that_is_gone(session: Session) -> None:
     assert stages.start_stage(session, uuid7(), "resize") is None
 
 
-@pytest.mark.parametrize(
-    ("uploaded", "announced", "progress", "is_overdue"),
-    [
-        pytest.param(0 * MINUTE, None, 0 * MINUTE, False, id="its own request may still announce it"),
-        pytest.param(2 * MINUTE, None, 2 * MINUTE, True, id="it was never announced"),
-        pytest.param(5 * MINUTE, 5 * MINUTE, 5 * MINUTE, False, id="it waits in the queue"),
-        pytest.param(20 * MINUTE, 20 * MINUTE, 20 * MINUTE, True, id="its message is lost"),
-        pytest.param(60 * MINUTE, 5 * MINUTE, 60 * MINUTE, False, id="it was announced again lately"),
-        pytest.param(60 * MINUTE, 60 * MINUTE, 5 * MINUTE, False, id="a worker is busy with it"),
-    ],
-)
-def test_a_photo_is_overdue_when(
-    session: Session, uploaded: timedelta, announced: timedelta | None, progress: timedelta, is_overdue: bool
-) -> None:
-    photo = create_photo(session)
-    age(session, photo, uploaded=uploaded, announced=announced, progress=progress)
-
-    claimed = stages.claim_overdue(session, overdue=OVERDUE, limit=10)
-
-    assert [photo.id for photo in claimed] == ([photo.id] if is_overdue else [])
-
-
-def test_a_finished_photo_is_never_overdue(session: Session) -> None:
-    photo = create_photo(session)
+def test_of_all_failures_those_of_one_stage_and_reason_can_be_tried_anew(session: Session) -> None:
+    bad, broken = create_photo(session), create_photo(session)
     for name in ("resize", "label"):
-        stages.start_stage(session, photo.id, name)
-        stages.finish_stage(session, photo.id, name)
-    age(session, photo, uploaded=60 * MINUTE, announced=None, progress=60 * MINUTE)
+        stages.fail_stage(session, bad.id, name, "The file is damaged.")
+    stages.fail_stage(session, broken.id, "resize", stages.GAVE_UP)
 
-    assert stages.claim_overdue(session, overdue=OVERDUE, limit=10) == []
+    assert stages.reopen_failed(session, stage="label", error="The file is damaged.") == [bad.id]
+
+    assert state(session, bad.id, "label") == ("waiting", 0, None)
+    assert state(session, bad.id, "resize")[0] == "failed"
+    assert state(session, broken.id, "resize")[0] == "failed"
 
 
-def test_each_announcement_is_waited_for_twice_as_long_as_the_one_before(session: Session) -> None:
+def test_a_stage_whose_message_is_sent_back_is_owed_again_unless_it_is_done_or_the_image_is_bad(
+    session: Session,
+) -> None:
+    photo, announced = create_photo(session), datetime.now(UTC)
+    photo.announced_at = announced
+    stages.fail_stage(session, photo.id, "resize", stages.GAVE_UP)
+    stages.fail_stage(session, photo.id, "label", "The file is damaged.")
+
+    assert stages.reopen_stage(session, photo.id, "resize")
+    assert not stages.reopen_stage(session, photo.id, "label")
+    stages.finish_stage(session, photo.id, "resize")
+    assert not stages.reopen_stage(session, photo.id, "resize")
+    assert not stages.reopen_stage(session, uuid7(), "resize")
+    session.expire_all()
+    assert photo.announced_at == announced, "its message is on its way: nobody needs to announce it"
+
+
+def test_what_went_wrong_last_is_kept_for_engineers_and_cannot_be_too_much(session: Session) -> None:
     photo = create_photo(session)
-    for _ in range(3):
-        stages.note_announced(session, photo.id)
+    stages.postpone_stage(session, photo.id, "resize", "OSError: no\0 space" + "!" * 10_000)
+    stages.postpone_stage(session, photo.id, "resize")
 
-    age(session, photo, uploaded=60 * MINUTE, announced=39 * MINUTE, progress=60 * MINUTE)
-    assert stages.claim_overdue(session, overdue=OVERDUE, limit=10) == []
-    age(session, photo, uploaded=60 * MINUTE, announced=41 * MINUTE, progress=60 * MINUTE)
-    assert [claimed.id for claimed in stages.claim_overdue(session, overdue=OVERDUE, limit=10)] == [photo.id]
-
-
-def test_a_sweeper_does_not_keep_workers_waiting(session: Session, another_session: Session) -> None:
-    photo = create_photo(session)
-    age(session, photo, uploaded=2 * MINUTE, announced=None, progress=2 * MINUTE)
-    session.commit()
-    assert len(stages.claim_overdue(session, overdue=OVERDUE, limit=10)) == 1
-
-    another_session.execute(text("SET LOCAL lock_timeout = '1s'"))
-    record_labels(another_session, photo.id, "net@1", [FoundLabel(PEMBROKE, 0.9)])
-    another_session.commit()
-
-
-def test_two_sweepers_never_claim_the_same_photo(session: Session, another_session: Session) -> None:
-    for _ in range(4):
-        age(session, create_photo(session), uploaded=2 * MINUTE, announced=None, progress=2 * MINUTE)
-    session.commit()
-
-    first = stages.claim_overdue(session, overdue=OVERDUE, limit=2)
-    second = stages.claim_overdue(another_session, overdue=OVERDUE, limit=10)
-
-    assert len(first) == len(second) == 2
-    assert {photo.id for photo in first}.isdisjoint(photo.id for photo in second)
-
-
-def test_a_stage_that_used_up_its_attempts_is_given_up(session: Session) -> None:
-    photo = create_photo(session)
-    for _ in range(stages.MAX_ATTEMPTS):
-        stages.start_stage(session, photo.id, "resize")
-    stages.start_stage(session, photo.id, "label")
-    assert stages.give_up_exhausted(session, overdue=OVERDUE) == [], "it may still be running"
-    age(session, photo, uploaded=60 * MINUTE, announced=60 * MINUTE, progress=60 * MINUTE)
-
-    given_up = stages.give_up_exhausted(session, overdue=OVERDUE)
-
-    assert [stage.name for stage in given_up] == ["resize"]
-    assert state(session, photo.id, "resize")[0] == "failed"
-    assert state(session, photo.id, "label")[0] == "running"
+    session.expire_all()
+    last_errors = {stage.name: stage.last_error for stage in photo.stages}
+    assert last_errors["label"] is None
+    assert (last_errors["resize"] or "").startswith("OSError: no space!")
+    assert len(last_errors["resize"] or "") == stages.LAST_ERROR_LENGTH

@@ -1,0 +1,99 @@
+"""Asking the workers what they are doing."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from celery import Celery
+from celery.worker.control import inspect_command
+from celery.worker.state import active_requests
+
+from photofleet.broker.app import create_app
+from photofleet.broker.sqs import AWS_ERRORS
+
+__all__ = ["AWS_ERRORS", "RunningTask", "WorkerReport", "ask_workers", "prune_mailboxes"]
+
+
+@dataclass(frozen=True)
+class RunningTask:
+    """A task that is being worked on; `photo_id` is None where it is not about a photo."""
+
+    photo_id: str | None
+    name: str
+    running_s: float
+
+
+@dataclass(frozen=True)
+class WorkerReport:
+    """A worker that answers, how many processes it has, and what they are doing."""
+
+    name: str
+    processes: int
+    tasks: tuple[RunningTask, ...]
+
+
+@cache
+def _app() -> Celery:
+    return create_app()
+
+
+@cache
+def _asker() -> ThreadPoolExecutor:
+    """The one thread that asks, as each that does has a mailbox for replies, which is kept for the next question."""
+    return ThreadPoolExecutor(1, "ask-workers")
+
+
+def ask_workers(timeout: float = 1.0) -> list[WorkerReport]:
+    """What every worker is doing now, by name.
+
+    Args:
+        timeout: How long the silence must last, in seconds, before no more answers are waited for.
+
+    Raises:
+        AWS_ERRORS: what AWS answers instead.
+    """
+    return _asker().submit(_ask, timeout).result()
+
+
+def prune_mailboxes(patience_s: float = 120) -> list[str]:
+    """Delete the mailboxes of workers that have gone, and return their names; it takes so long to be sure of it.
+
+    Raises:
+        AWS_ERRORS: what AWS answers instead.
+    """
+    app = _app()
+    with app.connection_for_write() as connection:
+        pruned: list[str] = connection.transport.mailboxes.prune(
+            lambda: app.control.broadcast("ping", connection=connection), patience_s
+        )
+    return pruned
+
+
+@inspect_command()
+def work(state: Any, **_: Any) -> dict[str, Any]:
+    """Say how many processes this worker has, and what each is doing, for `ask_workers` and `celery inspect work`."""
+    now = time.time()
+    return {
+        "processes": state.consumer.pool.num_processes,
+        "tasks": [
+            {
+                "photo_id": (request.kwargs or {}).get("photo_id"),
+                "name": request.name,
+                "running_s": now - request.time_start if request.time_start else 0,
+            }
+            for request in state.tset(active_requests)
+        ],
+    }
+
+
+def _ask(timeout: float) -> list[WorkerReport]:
+    replies = _app().control.broadcast("work", reply=True, timeout=timeout) or ()
+    reports = []
+    for reply in replies:
+        for name, answer in reply.items():
+            if "error" not in answer:
+                tasks = tuple(RunningTask(**task) for task in answer["tasks"])
+                reports.append(WorkerReport(name, answer["processes"], tasks))
+    return sorted(reports, key=lambda report: report.name)

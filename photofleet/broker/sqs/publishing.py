@@ -1,0 +1,31 @@
+"""Publishing: one request to SNS puts a message into the queue of every fleet that listens."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kombu.exceptions import ChannelError
+from kombu.utils.json import dumps
+
+
+class Publisher:
+    """Publishes to the topics behind fanout exchanges.
+
+    Args:
+        sns: A client that gives up soon, as somebody may wait for the message to be out.
+        topic_arns: The topic behind each exchange.
+    """
+
+    def __init__(self, sns: Any, topic_arns: Mapping[str, str]) -> None:
+        self._sns = sns
+        self._topic_arns = topic_arns
+
+    def publish(self, exchange: str, message: Mapping[str, Any]) -> None:
+        """Publish a message to the topic behind an exchange.
+
+        Raises:
+            ChannelError: There is no such topic.
+            AWS_ERRORS: what AWS answers instead.
+        """
+        if exchange not in self._topic_arns:
+            raise ChannelError(f"There is no topic behind {exchange!r}; topic_arns has {sorted(self._topic_arns)}.")
+        self._sns.publish(TopicArn=self._topic_arns[exchange], Message=dumps(message))
