@@ -9,6 +9,7 @@ import click
 
 from photofleet.local.commands import local
 from photofleet.logs import configure_logging
+from photofleet.operations.commands import dlq, status
 from photofleet.settings import Settings, get_settings, variable
 
 
@@ -19,6 +20,8 @@ def main() -> None:
 
 
 main.add_command(local)
+main.add_command(status)
+main.add_command(dlq)
 
 
 @main.command()
@@ -45,9 +48,13 @@ def migrate() -> None:
 @main.command()
 @click.option("--once", is_flag=True, help="Sweep once and say how many photos were announced, instead of for ever.")
 def sweep(once: bool) -> None:
-    """Announce again the photos whose work is overdue. Any number of machines may do so at once."""
+    """Announce again the photos whose work is overdue. Any number of machines may do so at once.
+
+    For ever, it also logs the numbers of `photofleet status` as CloudWatch metrics once a minute, and deletes the
+    mailboxes of workers that have gone.
+    """
+    from photofleet.housekeeping import keep_house
     from photofleet.sweeper import sweep as sweep_once
-    from photofleet.sweeper import sweep_forever
 
     configure_logging(get_settings())
     if once:
@@ -56,19 +63,19 @@ def sweep(once: bool) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    sweep_forever(stop)
+    keep_house(stop)
 
 
 @main.command()
 def retry() -> None:
     """Try again the photos that were given up, once what kept them from being processed is mended."""
     from photofleet.catalog.database import transaction
-    from photofleet.catalog.stages import reopen_given_up
+    from photofleet.catalog.stages import reopen_failed
 
     configure_logging(get_settings())
     with transaction() as session:
-        photos = reopen_given_up(session)
-    click.echo(f"Photos to be tried again: {photos}. The sweeper announces them within a minute or two.")
+        photos = reopen_failed(session)
+    click.echo(f"Photos to be tried again: {len(photos)}. The sweeper announces them within a minute or two.")
 
 
 if __name__ == "__main__":

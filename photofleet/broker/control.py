@@ -73,7 +73,7 @@ def prune_mailboxes(patience_s: float = 120) -> list[str]:
 
 @inspect_command()
 def work(state: Any, **_: Any) -> dict[str, Any]:
-    """Say how many processes this worker has, and what each is doing, for `ask_workers` and `celery inspect work`."""
+    """Say how many processes this worker has, and what each is doing, for `ask_workers`."""
     now = time.time()
     return {
         "processes": state.consumer.pool.num_processes,

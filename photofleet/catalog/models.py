@@ -101,6 +101,7 @@ class Stage(Base):
         CheckConstraint("state IN ('waiting', 'running', 'done', 'failed')", name="state"),
         CheckConstraint("(state = 'failed') = (error IS NOT NULL)", name="error"),
         Index("ix_stages_unfinished", "photo_id", postgresql_where=text("state IN ('waiting', 'running')")),
+        Index("ix_stages_state_updated_at", "state", "updated_at"),
     )
 
     photo_id: Mapped[UUID] = mapped_column(ForeignKey(Photo.id, ondelete="CASCADE"), primary_key=True)

@@ -76,13 +76,14 @@ def note_announced(session: Session, photo_id: UUID) -> None:
 def _was_passed(name: str) -> ColumnElement[bool]:
     """Whether the fleet of a stage has started on photos that were announced well after this one.
 
-    Only those count that were announced once: of others it is unknown which of their messages was received.
+    Only those count that were announced once, as of others it is unknown which of their messages was received, and
+    whose stage has moved since, as the announcement may have been for the sake of another stage.
     """
     photo, stage = aliased(Photo), aliased(Stage)
     front = (
         select(photo.announced_at)
         .join(stage, stage.photo_id == photo.id)
-        .where(stage.name == name, stage.attempts > 0, photo.announced_at.is_not(None), photo.announcements == 1)
+        .where(stage.name == name, stage.attempts > 0, stage.updated_at > photo.announced_at, photo.announcements == 1)
         .order_by(photo.announced_at.desc())
         .limit(1)
         .scalar_subquery()

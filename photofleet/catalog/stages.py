@@ -82,8 +82,10 @@ def reopen_failed(session: Session, *, stage: str | None = None, error: str = GA
 
 
 def reopen_stage(session: Session, photo_id: UUID, name: str) -> bool:
-    """Have one stage that was given up tried anew when its message comes again; say whether work is owed now."""
-    reopened = update(Stage).where(Stage.state == FAILED, Stage.error == GAVE_UP).values(_REOPENED)
+    """Have one stage that was given up, or would be, tried anew when its message comes; say whether work is owed."""
+    given_up = (Stage.state == FAILED) & (Stage.error == GAVE_UP)
+    would_be = _is_unfinished & (Stage.attempts >= MAX_ATTEMPTS)
+    reopened = update(Stage).where(given_up | would_be).values(_REOPENED)
     session.execute(reopened.where(Stage.photo_id == photo_id, Stage.name == name))
     owed = select(Stage.name).join(Photo).where(Photo.deleted_at.is_(None), _is_unfinished)
     return session.scalar(owed.where(Stage.photo_id == photo_id, Stage.name == name)) is not None

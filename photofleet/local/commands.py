@@ -1,8 +1,9 @@
-"""The commands `photofleet local up`, `down`, `status` and `reset`."""
+"""The commands `photofleet local up`, `down`, `status`, `exec` and `reset`."""
 
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,15 +15,18 @@ from typing import Any
 
 import click
 
+from photofleet.broker.sqs.clients import AWS_ERRORS
+from photofleet.local import stacks
 from photofleet.local.aws import EmbeddedAWS
 from photofleet.local.child import ServiceError
 from photofleet.local.console import Console
-from photofleet.local.environment import keep_to_this_machine
+from photofleet.local.environment import keep_to_this_machine, service_environment
 from photofleet.local.fleet import stages
 from photofleet.local.ports import PortError, check_ports
 from photofleet.local.postgres import EmbeddedPostgres, PostgresError
 from photofleet.local.secret import private_file
 from photofleet.local.service import State
+from photofleet.local.stacks import StackError
 from photofleet.local.state import StateError, StateFolder
 from photofleet.local.supervisor import ITSELF, Supervisor
 
@@ -51,7 +55,7 @@ class LocalCommands(click.Group):
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
-        except (PortError, PostgresError, ServiceError, StateError, OSError) as error:
+        except (PortError, PostgresError, ServiceError, StackError, StateError, OSError, *AWS_ERRORS) as error:
             raise click.ClickException(str(error)) from error
 
 
@@ -116,6 +120,29 @@ def status(folder: Path, as_json: bool) -> None:
     else:
         _show(found)
     raise SystemExit(0 if everything_up else 1)
+
+
+@local.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@_state
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, help="The program, and its arguments.")
+def execute(folder: Path, command: tuple[str, ...]) -> None:
+    """Run a program with the settings of the running service.
+
+    For example `photofleet local exec celery -A workers inspect active`; or a shell, in which everything that is typed
+    then finds the service.
+    """
+    state = StateFolder(folder)
+    found = state.read_status()
+    ports = {service["name"]: service["port"] for service in found["services"]} if found else {}
+    if not ports:
+        raise click.ClickException(f"Photofleet is not running on {folder}. Start it with `photofleet local up`.")
+    keep_to_this_machine()
+    aws, postgres = EmbeddedAWS(state.aws, ports["aws"]), EmbeddedPostgres(state.postgres, ports["postgres"])
+    environment = os.environ | service_environment(aws, stacks.launched(aws.client_environment()), postgres.url)
+    environment["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    if not shutil.which(command[0], path=environment["PATH"]):
+        raise click.ClickException(f"There is no program {command[0]!r}.")
+    os.execvpe(command[0], command, environment)  # noqa: S606 -- no shell, and the words are the user's own
 
 
 @local.command()

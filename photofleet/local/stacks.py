@@ -28,8 +28,25 @@ def launch(environment: Mapping[str, str]) -> dict[str, str]:
     outputs: dict[str, str] = {}
     for template in TEMPLATES:
         body = files("cloudformation").joinpath(f"{template}.yaml").read_text(encoding="utf-8")
-        outputs |= launch_stack(cloudformation, f"photofleet-{template}", body)
+        outputs |= launch_stack(cloudformation, _stack(template), body)
     return outputs
+
+
+def launched(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the outputs of Photofleet's stacks on the AWS that `environment` names.
+
+    Raises:
+        StackError: one of them was not launched.
+    """
+    cloudformation = client(environment)
+    outputs: dict[str, str] = {}
+    for template in TEMPLATES:
+        outputs |= _outputs(cloudformation, _stack(template))
+    return outputs
+
+
+def _stack(template: str) -> str:
+    return f"photofleet-{template}"
 
 
 def client(environment: Mapping[str, str], service: str = "cloudformation") -> Any:
@@ -70,9 +87,13 @@ def launch_stack(cloudformation: Any, stack: str, template: str) -> dict[str, st
     except (BotoCoreError, ClientError) as error:
         if "No updates are to be performed" not in str(error):
             raise StackError(f"The stack {stack} was refused. {error}") from error
+    return _outputs(cloudformation, stack)
+
+
+def _outputs(cloudformation: Any, stack: str) -> dict[str, str]:
     described = _describe(cloudformation, stack)
     if described is None:
-        raise StackError(f"The stack {stack} is gone although it was just launched.")
+        raise StackError(f"There is no stack {stack}.")
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
 

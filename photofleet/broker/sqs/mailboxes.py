@@ -30,6 +30,9 @@ ABANDONED_AFTER_S = 24 * 3600
 SENDERS = 16
 """So many mailboxes are written to at once."""
 
+UNREAD = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+"""The latter, as SQS may have handed a command to the last request of a reader that died while it waited."""
+
 LONGEST_NAME = 80
 """SQS's limit."""
 
@@ -78,7 +81,7 @@ class Mailboxes:
         try:
             self._sqs.delete_queue(QueueUrl=url)
         except AWS_ERRORS as error:
-            logger.warning("a mailbox stays behind: %s", error)
+            logger.info("a mailbox stays behind: %s", error)
 
     def read(self, sqs: Any, queue: str, *, wait_s: int, most: int = BATCH) -> list[Received]:
         """Take messages out of a mailbox that this process reads; those that have expired are thrown away.
@@ -132,11 +135,11 @@ class Mailboxes:
         """
         ask()
         time.sleep(patience_s / 2)
-        unread = [url for url in self._list("node") if self._attribute(url, "ApproximateNumberOfMessages")]
+        unread = [url for url in self._list("node") if self._count(url, *UNREAD)]
         time.sleep(patience_s / 2)
-        dead = [url for url in unread if self._attribute(url, "ApproximateNumberOfMessages")]
+        dead = [url for url in unread if self._count(url, *UNREAD)]
         oldest = time.time() - ABANDONED_AFTER_S
-        dead += [url for url in self._list("reply") if 0 < self._attribute(url, "CreatedTimestamp") < oldest]
+        dead += [url for url in self._list("reply") if 0 < self._count(url, "CreatedTimestamp") < oldest]
         for url in dead:
             self.delete(url)
         return [url.rsplit("/", 1)[-1] for url in dead]
@@ -148,13 +151,15 @@ class Mailboxes:
         for page in pages:
             yield from page.get("QueueUrls", ())
 
-    def _attribute(self, url: str, name: str) -> int:
+    def _count(self, url: str, *names: str) -> int:
+        """The sum of attributes of a mailbox, 0 if it is gone."""
         try:
-            return int(self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+            found = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         except AWS_ERRORS as error:
             if is_missing_queue(error):
                 return 0
             raise
+        return sum(int(found[name]) for name in names)
 
     def _send(self, url: str, body: str) -> None:
         try:

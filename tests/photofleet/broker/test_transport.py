@@ -3,58 +3,15 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from photofleet.broker import PHOTO_UPLOADED, create_app
 from tests.conftest import running
+from tests.photofleet.broker.conftest import StartFleet, announce, eventually
 from tests.photofleet.broker.queues import Queues
-
-
-class Fleet:
-    """A worker on the resize queue."""
-
-    def __init__(self, process: subprocess.Popen[bytes], notes: Path) -> None:
-        self.process = process
-        self._notes = notes
-
-    @property
-    def notes(self) -> list[str]:
-        return self._notes.read_text().splitlines()
-
-
-@pytest.fixture
-def start_fleet(tmp_path: Path, queues: Queues) -> Callable[..., Any]:
-    @contextmanager
-    def start(**settings: str) -> Iterator[Fleet]:
-        notes, log = tmp_path / "notes", tmp_path / "log"
-        notes.touch()
-        command = (sys.executable, "-m", "celery", "--app", "tests.photofleet.broker.worker", "worker")
-        options = ("--queues", "resize", "--without-gossip", "--without-mingle", "--without-heartbeat")
-        environment = {"NOTES": str(notes), "PHOTOFLEET_RECEIVE_WAIT": "1"} | settings
-        command = ("sh", "-c", f'exec "$0" "$@" 2> {log}', *command, *options)
-        with running(command, lambda: "ready." in log.read_text() if log.exists() else False, environment) as process:
-            yield Fleet(process, notes)
-
-    return start
-
-
-def announce(photo_id: str) -> None:
-    create_app().send_task(PHOTO_UPLOADED, kwargs={"photo_id": photo_id, "request_id": "r1"})
-
-
-def eventually(happened: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
 
 
 def test_one_announcement_puts_the_same_readable_message_into_both_queues(queues: Queues) -> None:
@@ -68,7 +25,7 @@ def test_one_announcement_puts_the_same_readable_message_into_both_queues(queues
     assert json.loads(message["body"])[1] == {"photo_id": "cat", "request_id": "r1"}
 
 
-def test_a_message_is_deleted_when_its_work_is_done(queues: Queues, start_fleet: Callable[..., Any]) -> None:
+def test_a_message_is_deleted_when_its_work_is_done(queues: Queues, start_fleet: StartFleet) -> None:
     announce("cat")
     with start_fleet() as fleet:
         eventually(lambda: "cat done" in fleet.notes)
@@ -77,7 +34,7 @@ def test_a_message_is_deleted_when_its_work_is_done(queues: Queues, start_fleet:
     assert queues.counts("RESIZE_DEAD_LETTER") == (0, 0)
 
 
-def test_what_raises_is_buried_with_its_body(queues: Queues, start_fleet: Callable[..., Any]) -> None:
+def test_what_raises_is_buried_with_its_body(queues: Queues, start_fleet: StartFleet) -> None:
     announce("broken")
     with start_fleet():
         eventually(lambda: queues.counts("RESIZE_DEAD_LETTER") == (1, 0))
@@ -87,9 +44,7 @@ def test_what_raises_is_buried_with_its_body(queues: Queues, start_fleet: Callab
 
 
 @pytest.mark.parametrize("body", ["junk", "[]", "{}", '{"properties": null}', '{"properties": {}}'])
-def test_what_is_not_ours_is_buried_and_harms_nobody(
-    queues: Queues, start_fleet: Callable[..., Any], body: str
-) -> None:
+def test_what_is_not_ours_is_buried_and_harms_nobody(queues: Queues, start_fleet: StartFleet, body: str) -> None:
     queues.send("RESIZE_QUEUE", body)
     with start_fleet() as fleet:
         eventually(lambda: queues.counts("RESIZE_DEAD_LETTER") == (1, 0))
@@ -98,7 +53,7 @@ def test_what_is_not_ours_is_buried_and_harms_nobody(
     assert queues.bodies("RESIZE_DEAD_LETTER") == [body]
 
 
-def test_what_is_given_back_comes_again_after_a_while(queues: Queues, start_fleet: Callable[..., Any]) -> None:
+def test_what_is_given_back_comes_again_after_a_while(queues: Queues, start_fleet: StartFleet) -> None:
     announce("again")
     with start_fleet() as fleet:
         eventually(lambda: fleet.notes == ["again"])
@@ -109,7 +64,7 @@ def test_what_is_given_back_comes_again_after_a_while(queues: Queues, start_flee
     assert queues.counts("RESIZE_DEAD_LETTER") == (0, 0)
 
 
-def test_a_task_longer_than_the_visibility_timeout_runs_once(queues: Queues, start_fleet: Callable[..., Any]) -> None:
+def test_a_task_longer_than_the_visibility_timeout_runs_once(queues: Queues, start_fleet: StartFleet) -> None:
     # The queue hides a message for 60 s; the heartbeat of a worker that was told 6 s takes over from there.
     announce("sleep10")
     with start_fleet(PHOTOFLEET_VISIBILITY_TIMEOUT="6") as fleet:
@@ -119,7 +74,7 @@ def test_a_task_longer_than_the_visibility_timeout_runs_once(queues: Queues, sta
 
 
 def test_a_task_that_kills_its_process_is_given_back_and_the_worker_lives(
-    queues: Queues, start_fleet: Callable[..., Any]
+    queues: Queues, start_fleet: StartFleet
 ) -> None:
     announce("kill")
     with start_fleet() as fleet:
@@ -131,7 +86,7 @@ def test_a_task_that_kills_its_process_is_given_back_and_the_worker_lives(
 
 
 def test_a_task_that_hangs_is_ended_and_given_back_and_the_worker_lives(
-    queues: Queues, start_fleet: Callable[..., Any]
+    queues: Queues, start_fleet: StartFleet
 ) -> None:
     announce("sleep300")
     with start_fleet(TIME_LIMIT="2") as fleet:
@@ -143,7 +98,7 @@ def test_a_task_that_hangs_is_ended_and_given_back_and_the_worker_lives(
 
 
 def test_a_worker_told_to_stop_finishes_what_it_does_and_takes_nothing_more(
-    queues: Queues, start_fleet: Callable[..., Any]
+    queues: Queues, start_fleet: StartFleet
 ) -> None:
     announce("sleep3")
     with start_fleet() as fleet:
@@ -156,7 +111,7 @@ def test_a_worker_told_to_stop_finishes_what_it_does_and_takes_nothing_more(
     assert queues.counts("RESIZE_QUEUE") == (1, 0), "what it did not take is there for others at once"
 
 
-def test_a_worker_that_must_stop_now_gives_back_what_it_holds(queues: Queues, start_fleet: Callable[..., Any]) -> None:
+def test_a_worker_that_must_stop_now_gives_back_what_it_holds(queues: Queues, start_fleet: StartFleet) -> None:
     announce("sleep60")
     with start_fleet() as fleet:
         eventually(lambda: "sleep60" in fleet.notes)
@@ -166,7 +121,7 @@ def test_a_worker_that_must_stop_now_gives_back_what_it_holds(queues: Queues, st
 
 
 def test_a_worker_outlives_an_aws_that_does_not_answer(
-    queues: Queues, start_fleet: Callable[..., Any], unused_port: Callable[[], int]
+    queues: Queues, start_fleet: StartFleet, unused_port: Callable[[], int]
 ) -> None:
     proxied = unused_port()
     forward = (sys.executable, "-m", "tests.photofleet.broker.forwarder", str(proxied), os.environ["AWS_ENDPOINT_URL"])

@@ -1,0 +1,58 @@
+"""What is done again and again to keep the service whole, by any number of processes at once."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from photofleet.broker.control import AWS_ERRORS, prune_mailboxes
+from photofleet.operations.metrics import emit
+from photofleet.operations.outages import Outage
+from photofleet.operations.status import get_status
+from photofleet.settings import get_settings
+from photofleet.sweeper import sweep
+
+logger = logging.getLogger(__name__)
+
+METRICS_INTERVAL_S = 60
+"""CloudWatch keeps ordinary metrics by the minute."""
+
+PRUNE_INTERVAL_S = 600
+
+
+def keep_house(stop: threading.Event) -> None:
+    """Announce overdue photos, log metrics, and delete the mailboxes of dead workers, until told to stop."""
+    chores = [
+        threading.Thread(target=_repeat, args=(chore, interval, stop), name=chore.__name__, daemon=True)
+        for chore, interval in (
+            (sweep, get_settings().sweep_interval),
+            (log_metrics, METRICS_INTERVAL_S),
+            (prune, PRUNE_INTERVAL_S),
+        )
+    ]
+    for chore in chores:
+        chore.start()
+    stop.wait()
+
+
+def log_metrics() -> None:
+    """Log how the service stands, for CloudWatch to draw and to alarm on."""
+    emit(get_status(ask=False))
+
+
+def prune() -> None:
+    """Delete the mailboxes of dead workers."""
+    for name in prune_mailboxes():
+        logger.info("deleted the mailbox %s, whose worker has gone", name)
+
+
+def _repeat(chore: Callable[[], object], interval: float, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            chore()
+        except (SQLAlchemyError, Outage, *AWS_ERRORS) as error:  # the next time it may answer
+            logger.error("%s: %s", chore.__name__, error)
+        except Exception:  # whatever it is: a chore that is done no more would be missed by nobody, for long
+            logger.exception("%s went wrong", chore.__name__)
+        stop.wait(interval)

@@ -1,0 +1,165 @@
+"""Operators reach workers through SQS, as they do through RabbitMQ."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import boto3
+import pytest
+from celery.app.control import Control
+
+from photofleet.broker import create_app
+from photofleet.broker.control import ask_workers, prune_mailboxes
+from photofleet.settings import get_settings
+from tests.photofleet.broker.conftest import Fleet, StartFleet, announce, eventually
+from tests.photofleet.broker.queues import Queues
+
+NODES = ("resize@one", "resize@two")
+
+
+@pytest.fixture
+def two_workers(start_fleet: StartFleet, queues: Queues) -> Iterator[dict[str, Fleet]]:
+    with ExitStack() as stack:
+        fleets = {node: stack.enter_context(start_fleet(node=node)) for node in NODES}
+        eventually(lambda: set(mailboxes("node")) >= {mailbox(node) for node in NODES})
+        yield fleets
+
+
+def celery(*words: str) -> str:
+    """What the command line says."""
+    command = (sys.executable, "-m", "celery", "--app", "workers", *words)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def control(service: None) -> Control:
+    return create_app().control
+
+
+def mailboxes(kind: str) -> list[str]:
+    prefix = f"{get_settings().control_prefix}-{kind}-"
+    return [
+        url.rsplit("/", 1)[-1] for url in boto3.client("sqs").list_queues(QueueNamePrefix=prefix).get("QueueUrls", ())
+    ]
+
+
+def mailbox(node: str) -> str:
+    return f"{get_settings().control_prefix}-node-{node.replace('@', '_')}"
+
+
+def test_every_worker_answers_on_the_command_line(two_workers: dict[str, Fleet]) -> None:
+    assert json.loads(celery("inspect", "--json", "ping")) == {node: {"ok": "pong"} for node in NODES}
+    assert "2 nodes online" in celery("status")
+    assert set(json.loads(celery("inspect", "--json", "--destination", "resize@one", "stats"))) == {"resize@one"}
+    assert "OK" in celery("control", "pool_grow", "1")
+
+
+def test_every_worker_says_what_it_does(two_workers: dict[str, Fleet], control: Control) -> None:
+    announce("sleep20")
+    eventually(lambda: "sleep20" in two_workers["resize@one"].notes)
+
+    inspect = control.inspect()
+    (active,) = (tasks for tasks in inspect.active().values() if tasks)
+    assert [task["kwargs"]["photo_id"] for task in active] == ["sleep20"]
+    for command in (inspect.reserved, inspect.scheduled, inspect.registered, inspect.active_queues, inspect.report):
+        assert set(command()) == set(NODES), command
+    (busy,) = (report for report in ask_workers() if report.tasks)
+    assert busy.processes == 1
+    (task,) = busy.tasks
+    assert (task.photo_id, task.name) == ("sleep20", "photofleet.photo_uploaded")
+    assert 0 < task.running_s < 60
+
+
+def test_one_worker_is_addressed_and_the_others_are_left_in_peace(
+    two_workers: dict[str, Fleet], control: Control
+) -> None:
+    assert control.inspect(["resize@one"]).ping() == {"resize@one": {"ok": "pong"}}
+    assert control.inspect(["resize@none"]).ping() is None
+
+    control.pool_grow(1, destination=["resize@two"], reply=True)
+    sizes = {"resize@one": 1, "resize@two": 2}
+    eventually(lambda: {report.name: report.processes for report in ask_workers()} == sizes)
+
+    control.shutdown(destination=["resize@two"])
+    two_workers["resize@two"].process.wait(30)
+    assert two_workers["resize@one"].process.poll() is None
+
+
+def test_a_worker_that_is_told_to_read_a_queue_that_is_not_there_goes_on_with_its_own(
+    two_workers: dict[str, Fleet], control: Control
+) -> None:
+    assert len(control.add_consumer("nonesuch", reply=True)) == 2
+
+    announce("cat")
+    eventually(lambda: "cat done" in two_workers["resize@one"].notes)
+    assert set(control.inspect().ping()) == set(NODES)
+
+
+def test_a_command_whose_time_is_over_is_not_followed(
+    start_fleet: StartFleet, queues: Queues, control: Control
+) -> None:
+    with start_fleet(node="resize@paused") as fleet:
+        assert control.inspect().ping() == {"resize@paused": {"ok": "pong"}}
+        os.kill(fleet.process.pid, signal.SIGSTOP)
+        try:
+            # It asks for an answer within a second, and the worker is away for two.
+            assert control.broadcast("shutdown", reply=True, timeout=1) == []
+            time.sleep(1)
+        finally:
+            os.kill(fleet.process.pid, signal.SIGCONT)
+        assert control.inspect(timeout=3).ping() == {"resize@paused": {"ok": "pong"}}
+
+
+def test_whoever_asks_leaves_no_mailbox_behind(two_workers: dict[str, Fleet]) -> None:
+    before = set(mailboxes("reply"))
+    celery("inspect", "ping")
+    assert set(mailboxes("reply")) <= before
+
+
+def test_mailboxes_of_dead_workers_are_pruned_and_one_that_is_busy_keeps_its_own(
+    start_fleet: StartFleet, queues: Queues, control: Control
+) -> None:
+    with start_fleet(node="resize@dead") as dead, start_fleet("--pool", "solo", node="resize@busy") as busy:
+        assert set(control.inspect().ping()) == {"resize@dead", "resize@busy"}
+        os.killpg(dead.process.pid, signal.SIGKILL)
+        dead.process.wait()
+        announce("sleep15")  # with this pool, the event loop stands still meanwhile
+        eventually(lambda: "sleep15" in busy.notes)
+
+        pruned = prune_mailboxes(patience_s=4)
+
+        assert mailbox("resize@dead") in pruned
+        assert mailbox("resize@busy") not in pruned
+        assert "sleep15 done" not in busy.notes
+        assert mailbox("resize@busy") in mailboxes("node")
+
+
+def test_a_worker_whose_mailbox_was_deleted_makes_it_again(
+    start_fleet: StartFleet, queues: Queues, control: Control
+) -> None:
+    with start_fleet(node="resize@cut-off"):
+        assert control.inspect().ping() == {"resize@cut-off": {"ok": "pong"}}
+        sqs = boto3.client("sqs")
+        sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=mailbox("resize@cut-off"))["QueueUrl"])
+        eventually(lambda: mailbox("resize@cut-off") in mailboxes("node"))
+        assert control.inspect().ping() == {"resize@cut-off": {"ok": "pong"}}
+
+
+def test_threads_that_ask_at_once_each_get_every_answer(two_workers: dict[str, Fleet]) -> None:
+    answers: list[set[str]] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append({report.name for report in ask_workers()})) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert answers == [set(NODES)] * 3
