@@ -28,6 +28,12 @@ START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stock", action="store_true", help="Run the experiments on kombu's own transport, on which they fail."
+    )
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_but_this_machine() -> None:
     keep_to_this_machine()

@@ -5,6 +5,7 @@ from flask.json.provider import DefaultJSONProvider
 
 from photofleet.settings import get_settings
 from webapp import health, presentation, problems, request_log, security
+from webapp.ops import pages as ops_pages
 from webapp.photos import api as photos_api
 from webapp.photos import pages as photo_pages
 from webapp.search import api as search_api
@@ -37,6 +38,6 @@ def create_app() -> Flask:
     app.config["MAX_FORM_PARTS"] = settings.upload_max_files + OTHER_FORM_FIELDS
     for part in (request_log, security, problems, presentation):
         part.init_app(app, settings)
-    for module in (health, photo_pages, search_pages, upload_form, photos_api, search_api, upload_api):
+    for module in (health, photo_pages, search_pages, upload_form, photos_api, search_api, upload_api, ops_pages):
         app.register_blueprint(module.blueprint)
     return app

@@ -22,7 +22,7 @@ announces its photo anew. A message that a stopping worker hands back comes agai
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from celery import Task
@@ -62,6 +62,10 @@ class PhotoTask(Task):  # type: ignore[misc]  # Celery has no types
 
     abstract = True
     Request = f"{__name__}:PhotoRequest"
+
+    def retry(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: it would send the message to the topic, and every fleet would do its work again."""
+        raise TypeError("A task about a photo is not retried: raise any other exception, and its message comes again.")
 
 
 def fail(name: str, photo_id: UUID, sentence: str, last_error: str, clean_up: Callable[[UUID], None]) -> None:

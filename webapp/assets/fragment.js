@@ -1,6 +1,9 @@
-/** The elements of a rendered piece of page. Throws a FragmentError, or a TypeError when offline. */
-export async function fetchFragment(url) {
-  const response = await fetch(url, { headers: { Accept: "text/html" } });
+/**
+ * The elements of a rendered piece of page. Throws a FragmentError, a TypeError when offline, or what `signal` aborts
+ * with.
+ */
+export async function fetchFragment(url, signal = null) {
+  const response = await fetch(url, { headers: { Accept: "text/html" }, signal });
   if (!response.ok) throw new FragmentError(url, response.status);
   const template = document.createElement("template");
   template.innerHTML = await response.text();

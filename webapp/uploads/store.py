@@ -13,8 +13,8 @@ from photofleet.announce import announce_photo
 from photofleet.catalog.database import transaction
 from photofleet.catalog.identifiers import uuid7
 from photofleet.catalog.models import Photo
-from photofleet.catalog.photos import NewPhoto, add_photo, find_duplicate, get_present_photo
 from photofleet.catalog.overdue import note_announced
+from photofleet.catalog.photos import NewPhoto, add_photo, find_duplicate, get_present_photo
 from photofleet.images.formats import Format
 from photofleet.logs import log_context, request_id
 from photofleet.settings import get_settings

@@ -6,15 +6,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import pytest
 
 from photofleet.broker import PHOTO_UPLOADED, create_app
+from tests.bench.fleet import OURS, STOCK
 from tests.conftest import running
 from tests.photofleet.broker.queues import Queues
 
 QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+
+
+class Note(NamedTuple):
+    """What a task noted, and when, in seconds."""
+
+    at: float
+    text: str
 
 
 class Fleet:
@@ -28,7 +36,12 @@ class Fleet:
     @property
     def notes(self) -> list[str]:
         """What its tasks noted: all workers of a test write to one file."""
-        return self._notes.read_text().splitlines()
+        return [note.text for note in self.timed_notes]
+
+    @property
+    def timed_notes(self) -> list[Note]:
+        lines = [line.split(maxsplit=1) for line in self._notes.read_text().splitlines()]
+        return [Note(float(at), text) for at, text in lines]
 
     @property
     def log(self) -> str:
@@ -41,8 +54,18 @@ class StartFleet(Protocol):
     def __call__(self, *options: str, node: str = ..., **settings: str) -> AbstractContextManager[Fleet]: ...
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --stock, run what is said to fail on kombu's own transport, and have it fail."""
+    if config.getoption("--stock"):
+        for item in items:
+            fails = item.get_closest_marker("fails_on_stock")
+            item.add_marker(pytest.mark.xfail(strict=True) if fails else pytest.mark.skip(reason="it proves nothing"))
+
+
 @pytest.fixture
-def start_fleet(tmp_path: Path, queues: Queues) -> StartFleet:
+def start_fleet(tmp_path: Path, queues: Queues, request: pytest.FixtureRequest) -> StartFleet:
+    stock = request.config.getoption("--stock")
+
     @contextmanager
     def start(*options: str, node: str = "resize@test", **settings: str) -> Iterator[Fleet]:
         notes, log = tmp_path / "notes", tmp_path / f"{node}.log"
@@ -57,7 +80,8 @@ def start_fleet(tmp_path: Path, queues: Queues) -> StartFleet:
             "--without-mingle",
             "--without-heartbeat",
         )
-        environment = {"NOTES": str(notes), "PHOTOFLEET_RECEIVE_WAIT": "1"} | settings
+        transport = STOCK if stock else OURS
+        environment = {"NOTES": str(notes), "TRANSPORT": transport, "PHOTOFLEET_RECEIVE_WAIT": "1"} | settings
         command = ("sh", "-c", f'exec "$0" "$@" 2> {log}', *command, *usual, *options)
         with running(command, lambda: "ready." in log.read_text() if log.exists() else False, environment) as process:
             yield Fleet(process, notes, log)

@@ -1,6 +1,8 @@
 """The service's queues, as an operator sees them."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 
 import boto3
 
@@ -30,3 +32,26 @@ class Queues:
     def bodies(self, name: str) -> list[str]:
         answer = self._sqs.receive_message(QueueUrl=self._urls[name], MaxNumberOfMessages=10, VisibilityTimeout=0)
         return [message["Body"] for message in answer.get("Messages", [])]
+
+    def hiding_for(self, name: str, seconds: int) -> AbstractContextManager[None]:
+        """For the length of a with block, a message that is received is hidden for so long."""
+        return self._having(name, "VisibilityTimeout", str(seconds))
+
+    def given_up_after(self, name: str, receives: int) -> AbstractContextManager[None]:
+        """For the length of a with block, a message goes to the dead-letter queue after so many receives."""
+        policy = json.loads(self._attribute(name, "RedrivePolicy")) | {"maxReceiveCount": receives}
+        return self._having(name, "RedrivePolicy", json.dumps(policy))
+
+    @contextmanager
+    def _having(self, name: str, attribute: str, value: str) -> Iterator[None]:
+        usual = self._attribute(name, attribute)
+        try:
+            self._sqs.set_queue_attributes(QueueUrl=self._urls[name], Attributes={attribute: value})
+            yield
+        finally:
+            self._sqs.set_queue_attributes(QueueUrl=self._urls[name], Attributes={attribute: usual})
+
+    def _attribute(self, name: str, attribute: str) -> str:
+        found = self._sqs.get_queue_attributes(QueueUrl=self._urls[name], AttributeNames=[attribute])
+        value: str = found["Attributes"][attribute]
+        return value

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from celery.exceptions import Reject
 
-from photofleet.broker import create_app
+from tests.bench.fleet import OURS, fleet_app
 
-app = create_app()
+app = fleet_app(os.environ.get("TRANSPORT", OURS))
 app.conf.worker_concurrency = 1
 if "TIME_LIMIT" in os.environ:
     app.conf.task_soft_time_limit = None
@@ -16,18 +16,24 @@ if "TIME_LIMIT" in os.environ:
 NOTES = Path(os.environ["NOTES"]) if "NOTES" in os.environ else None
 
 
-@app.task(name="photofleet.photo_uploaded")
-def photo_uploaded(photo_id: str, request_id: str) -> None:
+def note(text: str) -> None:
     assert NOTES is not None
     with NOTES.open("a") as notes:
-        print(photo_id, file=notes, flush=True)
+        print(time.monotonic(), text, file=notes, flush=True)
+
+
+@app.task(name="photofleet.photo_uploaded")
+def photo_uploaded(photo_id: str, request_id: str) -> None:
+    note(photo_id)
     if photo_id.startswith("sleep"):
-        time.sleep(float(photo_id.removeprefix("sleep")))
+        time.sleep(float(photo_id.removeprefix("sleep").partition("-")[0]))
     if photo_id == "kill":
+        os.kill(os.getpid(), 9)
+    if photo_id == "kill worker":
+        os.kill(os.getppid(), 9)
         os.kill(os.getpid(), 9)
     if photo_id == "again":
         raise Reject(requeue=True)
     if photo_id == "broken":
         raise ValueError(photo_id)
-    with NOTES.open("a") as notes:
-        print(f"{photo_id} done", file=notes, flush=True)
+    note(f"{photo_id} done")
