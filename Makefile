@@ -15,7 +15,7 @@ MAKEFLAGS += --no-print-directory
 
 .PHONY: help
 help: ## List every target with what it does.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: install ## Install what is needed and start the whole service on this machine, at http://127.0.0.1:8000.
@@ -29,6 +29,22 @@ demo: install ## Upload sample photos (or PHOTOS=path) to the local service, and
 test: install check browser ## Install what is needed and run every check and every test.
 	@echo "==> Running the tests"
 	@$(BIN)/python -m pytest $(TESTS)
+
+.PHONY: stock
+stock: install ## Prove that the broker's experiments fail on kombu's own SQS transport.
+	@$(BIN)/python -m pytest tests/photofleet/broker --stock
+
+.PHONY: chaos
+chaos: install ## Upload PHOTOS (1,000) while everything is killed, cut off and broken by SEED (1); nothing may be lost.
+	@$(BIN)/python -m tests.chaos --photos $(or $(PHOTOS),1000) --seed $(or $(SEED),1)
+
+.PHONY: bench-broker
+bench-broker: install ## Measure the way of a message through SNS and SQS, beside kombu's own SQS transport.
+	@$(BIN)/python -m tests.bench.broker
+
+.PHONY: bench-control
+bench-control: install ## Measure how long 1 to 100 workers take to answer operators, and how many requests that takes.
+	@$(BIN)/python -m tests.bench.control
 
 .PHONY: check
 check: $(CHECKERS) $(INSTALLED) ## Run the linters and the type checker.

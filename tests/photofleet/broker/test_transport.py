@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from photofleet.broker import create_app
+from photofleet.broker.app import PHOTOS
 from tests.photofleet.broker.conftest import StartFleet, announce, eventually
 from tests.photofleet.broker.queues import Queues
 

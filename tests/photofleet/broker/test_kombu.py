@@ -1,0 +1,97 @@
+"""What our transport takes for granted of kombu and Celery, which no release has promised."""
+
+import inspect
+from collections.abc import Callable
+from importlib.metadata import requires
+
+import pytest
+from celery.worker import pidbox
+from celery.worker.request import Request
+from kombu import pidbox as kombu_pidbox
+from kombu.transport import virtual
+from kombu.transport.virtual.exchange import FanoutExchange
+from packaging.requirements import Requirement
+
+from photofleet.broker.sqs import Channel
+
+HOOKS = {
+    "_new_queue": ["queue"],
+    "_put": ["queue", "message"],
+    "_lookup": ["exchange", "routing_key", "default"],
+    "_restore": ["message"],
+    "basic_consume": ["queue", "no_ack", "callback", "consumer_tag"],
+    "basic_cancel": ["consumer_tag"],
+    "basic_qos": ["prefetch_size", "prefetch_count", "apply_global"],
+    "basic_ack": ["delivery_tag", "multiple"],
+    "basic_reject": ["delivery_tag", "requeue"],
+    "drain_events": ["timeout", "callback"],
+    "after_reply_message_received": ["queue"],
+    "close": [],
+}
+"""What kombu calls on a channel, and with what; the channel of ours that defines it follows."""
+
+
+def parameters(function: object) -> list[str]:
+    assert callable(function)
+    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    found = inspect.signature(function).parameters.values()
+    return [parameter.name for parameter in found if parameter.kind not in kinds and parameter.name != "self"]
+
+
+@pytest.mark.parametrize(("name", "expected"), HOOKS.items())
+def test_kombu_still_calls_the_hook(name: str, expected: list[str]) -> None:
+    hook = getattr(virtual.Channel, name, None)
+    assert hook is not None, f"kombu's channel has no {name} any more: photofleet/broker/sqs/channel.py defines it"
+    assert parameters(hook) == expected, f"kombu calls {name} otherwise now: see photofleet/broker/sqs/channel.py"
+    assert name in vars(Channel), f"our channel does not define {name} any more: take it off this list"
+
+
+@pytest.mark.parametrize(
+    ("caller", "call"),
+    [
+        (virtual.Channel.queue_bind, "self._queue_bind(exchange, *meta)"),
+        (FanoutExchange.deliver, "_put_fanout(\n                exchange, message, routing_key, **kwargs)"),
+    ],
+)
+def test_kombu_still_makes_the_call(caller: Callable[..., object], call: str) -> None:
+    assert call in inspect.getsource(caller), f"{caller.__qualname__} has changed: see photofleet/broker/sqs/channel.py"
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "why"),
+    [
+        (virtual.Transport, "_deliver", "it brings a message to its consumer"),
+        (virtual.QoS, "can_consume_max_estimate", "it says how many messages a worker would take"),
+        (virtual.QoS, "ack", "it says that a message was settled"),
+        (Request, "on_failure", "workers/failures.py logs with it"),
+        (Request, "on_timeout", "workers/failures.py logs with it"),
+        (pidbox.Pidbox, "on_message", "it reads a worker's mailbox"),
+    ],
+)
+def test_a_name_that_we_use_is_still_there(owner: type, name: str, why: str) -> None:
+    assert hasattr(owner, name), f"{owner.__module__}.{owner.__name__}.{name} is gone; {why}"
+
+
+@pytest.mark.parametrize("name", ["_active_queues", "_consumers", "closed"])
+def test_an_attribute_of_the_virtual_channel_is_still_there(name: str) -> None:
+    source = inspect.getsource(virtual.Channel)
+    assert f"self.{name}" in source, f"kombu's virtual channel has no {name} any more: see photofleet/broker/sqs"
+
+
+def test_queues_and_exchanges_of_remote_control_are_still_called_so() -> None:
+    mailbox = kombu_pidbox.Mailbox("celery", type="fanout")
+    why = "photofleet/broker/sqs/mailboxes.py tells mailboxes by their names"
+
+    assert mailbox.get_queue("resize@one").name == "resize@one.celery.pidbox", why
+    assert mailbox.exchange.name == "celery.pidbox", why
+    assert mailbox.reply_exchange.name == "reply.celery.pidbox", why
+    assert mailbox.get_reply_queue().name == f"{mailbox.oid}.reply.celery.pidbox", why
+
+
+@pytest.mark.parametrize("library", ["kombu", "celery"])
+def test_only_versions_that_were_tried_are_accepted(library: str) -> None:
+    (requirement,) = (
+        found for found in map(Requirement, requires("photofleet") or ()) if found.name == library and not found.marker
+    )
+    assert "5.7.0" in requirement.specifier
+    assert "5.8.0" not in requirement.specifier, "first run the tests of the broker on it, and read what has changed"
