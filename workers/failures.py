@@ -30,8 +30,8 @@ from celery.exceptions import Reject
 from celery.worker.request import Request
 from sqlalchemy.exc import SQLAlchemyError
 
-from photofleet.catalog import stages
 from photofleet.catalog.database import transaction
+from photofleet.catalog.stages import GAVE_UP, MAX_ATTEMPTS, Refusal, fail_stage, postpone_stage
 from photofleet.logs import log_context
 from photofleet.storage import STORAGE_ERRORS
 
@@ -72,24 +72,39 @@ def fail(name: str, photo_id: UUID, sentence: str, last_error: str, clean_up: Ca
     """Record that a stage has failed for good, after its unrecorded results were cleaned up."""
     clean_up(photo_id)
     with transaction() as session:
-        stages.fail_stage(session, photo_id, name, sentence, last_error)
+        fail_stage(session, photo_id, name, sentence, last_error)
 
 
-def give_up(name: str, photo_id: UUID, last_error: str, clean_up: Callable[[UUID], None]) -> Reject:
-    """Record that a stage was tried often enough, and return what sends its message to the dead-letter queue."""
-    fail(name, photo_id, stages.GAVE_UP, last_error, clean_up)
-    logger.error("%s is given up: %s", name, last_error)
-    return Reject(last_error, requeue=False)
+def refuse(refusal: Refusal, name: str, photo_id: UUID, clean_up: Callable[[UUID], None]) -> Reject | None:
+    """Return what becomes of a message whose stage is not to be tried now; None if there is nothing to do."""
+    match refusal:
+        case Refusal.NOTHING_OWED:
+            return None
+        case Refusal.EXHAUSTED:
+            return _give_up(name, photo_id, POISONOUS, clean_up)
+        case Refusal.GIVEN_UP:  # and it may not have got into the dead-letter queue then
+            return Reject(refusal.value, requeue=False)
+        case Refusal.BUSY:
+            return Reject(refusal.value, requeue=True)
 
 
-def settle(name: str, photo_id: UUID, attempt: int, error: Exception, clean_up: Callable[[UUID], None]) -> Reject:
+def settle(
+    name: str, photo_id: UUID, attempt: int | Refusal, error: Exception, clean_up: Callable[[UUID], None]
+) -> Reject:
     """Record that an attempt went wrong, and return what brings its message again, or sends it away for good."""
     last_error = f"{type(error).__name__}: {error}"
     try:
-        if attempt >= stages.MAX_ATTEMPTS:
-            return give_up(name, photo_id, last_error, clean_up)
-        with transaction() as session:
-            stages.postpone_stage(session, photo_id, name, last_error)
+        if isinstance(attempt, int):
+            if attempt >= MAX_ATTEMPTS:
+                return _give_up(name, photo_id, last_error, clean_up)
+            with transaction() as session:
+                postpone_stage(session, photo_id, name, last_error)
     except (SQLAlchemyError, *STORAGE_ERRORS):
         logger.exception("%s: that could not be recorded", name)
     return Reject(last_error, requeue=True)
+
+
+def _give_up(name: str, photo_id: UUID, last_error: str, clean_up: Callable[[UUID], None]) -> Reject:
+    fail(name, photo_id, GAVE_UP, last_error, clean_up)
+    logger.error("%s is given up: %s", name, last_error)
+    return Reject(last_error, requeue=False)

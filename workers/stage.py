@@ -7,18 +7,20 @@ workers/failures.py.
 import logging
 import tempfile
 from collections.abc import Callable
+from datetime import timedelta
 from typing import IO
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from photofleet.catalog import stages
 from photofleet.catalog.database import transaction
 from photofleet.catalog.models import Photo
 from photofleet.catalog.photos import get_present_photo
+from photofleet.catalog.stages import Refusal, finish_stage, has_failed, start_stage
 from photofleet.logs import log_context
+from photofleet.settings import get_settings
 from photofleet.storage import get_original
-from workers.failures import POISONOUS, fail, give_up, settle
+from workers.failures import fail, refuse, settle
 from workers.image import BadImage
 
 logger = logging.getLogger(__name__)
@@ -54,30 +56,35 @@ def run_stage(
         Reject: when the message is to come again, or to end in the dead-letter queue.
     """
     with log_context(request_id=request_id, photo_id=str(photo_id)):
-        attempt: int | None = 0
+        attempt: int | Refusal = 0
         try:
             attempt = _start(name, photo_id)
-            if attempt is None:
-                logger.info("%s: nothing is owed", name)
-                return
-            if attempt <= stages.MAX_ATTEMPTS:
+            if isinstance(attempt, Refusal):
+                logger.info("%s: %s", name, attempt.value)
+                rejection = refuse(attempt, name, photo_id, clean_up)
+                if rejection is None:
+                    return
+            else:
                 logger.info("%s: attempt %d", name, attempt)
-                if bad := _work(name, photo_id, work):
+                if bad := _work(name, photo_id, work, clean_up):
                     fail(name, photo_id, str(bad), repr(bad.__cause__ or bad), clean_up)
                 return
-            rejection = give_up(name, photo_id, POISONOUS, clean_up)
         except Exception as error:
             logger.exception("%s went wrong", name)
-            rejection = settle(name, photo_id, attempt or 0, error, clean_up)
+            rejection = settle(name, photo_id, attempt, error, clean_up)
         raise rejection
 
 
-def _start(name: str, photo_id: UUID) -> int | None:
+def _start(name: str, photo_id: UUID) -> int | Refusal:
     with transaction() as session:
-        return stages.start_stage(session, photo_id, name)
+        # The message of an attempt that died appears again after this time. One that comes sooner is a second copy.
+        alive = timedelta(seconds=get_settings().visibility_timeout)
+        return start_stage(session, photo_id, name, alive=alive)
 
 
-def _work(name: str, photo_id: UUID, work: Callable[[Photo, IO[bytes]], Record]) -> BadImage | None:
+def _work(
+    name: str, photo_id: UUID, work: Callable[[Photo, IO[bytes]], Record], clean_up: Callable[[UUID], None]
+) -> BadImage | None:
     """Do the work and record it; where the photo itself makes that impossible, return why."""
     with transaction() as session:
         photo = get_present_photo(session, photo_id)
@@ -91,7 +98,12 @@ def _work(name: str, photo_id: UUID, work: Callable[[Photo, IO[bytes]], Record])
             logger.warning("%s: the image is bad: %s (%r)", name, bad, bad.__cause__)
             return bad
     with transaction() as session:
-        if stages.finish_stage(session, photo_id, name):
+        if finish_stage(session, photo_id, name):
             record(session)
+            has_failed_meanwhile = False
+        else:
+            has_failed_meanwhile = has_failed(session, photo_id, name)
+    if has_failed_meanwhile:  # while this process was paused, another attempt cleaned up too early
+        clean_up(photo_id)
     logger.info("%s: done", name)
     return None

@@ -31,7 +31,7 @@ RECYCLED_FROM = 0.75
 def create_app(*imports: str) -> Celery:
     """A Celery application on the queues that the settings name, with the tasks of the given modules."""
     settings = get_settings()
-    app = Celery("photofleet", set_as_current=False)
+    app = Celery("photofleet", set_as_current=False, control="photofleet.broker.sqs:Control")
     app.conf.update(
         broker_url="sqs://aws",
         broker_transport="photofleet.broker.sqs:Transport",

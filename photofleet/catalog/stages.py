@@ -1,9 +1,11 @@
 """The stages of a photo's work: taken up, finished, failed, or tried anew."""
 
 from collections.abc import Sequence
+from datetime import timedelta
+from enum import Enum
 from uuid import UUID
 
-from sqlalchemy import exists, select, true, update
+from sqlalchemy import func, select, true, update
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import DONE, FAILED, RUNNING, UNFINISHED, WAITING, Photo, Stage
@@ -20,19 +22,50 @@ _is_unfinished = Stage.state.in_(UNFINISHED)
 _REOPENED = {"state": WAITING, "error": None, "last_error": None, "attempts": 0}
 
 
-def start_stage(session: Session, photo_id: UUID, name: str) -> int | None:
+class Refusal(Enum):
+    """Why a stage is not to be tried now."""
+
+    NOTHING_OWED = "it has ended, or the photo is gone"
+    GIVEN_UP = "it was given up"
+    EXHAUSTED = "its attempts are used up, and the last of them died"
+    BUSY = "its last attempt is under way"
+
+
+def start_stage(session: Session, photo_id: UUID, name: str, *, alive: timedelta = timedelta(0)) -> int | Refusal:
     """Note that a worker has taken up a stage.
 
+    Args:
+        session: The transaction.
+        photo_id: The photo.
+        name: The stage.
+        alive: For how long after its start the last attempt is taken for alive; its message may have come twice.
+
     Returns:
-        The number of this attempt, from 1; None if nothing is owed: the stage has ended, or the photo is gone.
+        The number of this attempt, from 1; or why there is to be none.
     """
-    still_there = exists().where(Photo.id == photo_id, Photo.deleted_at.is_(None))
-    return session.scalar(
-        update(Stage)
-        .where(Stage.photo_id == photo_id, Stage.name == name, _is_unfinished, still_there)
-        .values(state=RUNNING, attempts=Stage.attempts + 1)
-        .returning(Stage.attempts)
-    )
+    found = session.execute(
+        select(Stage, (Stage.updated_at > func.now() - alive).label("is_fresh"))
+        .join(Photo)
+        .where(Stage.photo_id == photo_id, Stage.name == name, Photo.deleted_at.is_(None))
+        .with_for_update(of=Stage)
+    ).one_or_none()
+    if found is None:
+        return Refusal.NOTHING_OWED
+    stage, is_fresh = found
+    if stage.state not in UNFINISHED:
+        return Refusal.GIVEN_UP if stage.error == GAVE_UP else Refusal.NOTHING_OWED
+    if stage.attempts >= MAX_ATTEMPTS:
+        return Refusal.BUSY if stage.state == RUNNING and is_fresh else Refusal.EXHAUSTED
+    stage.state = RUNNING
+    stage.attempts += 1
+    session.flush()
+    attempts: int = stage.attempts
+    return attempts
+
+
+def has_failed(session: Session, photo_id: UUID, name: str) -> bool:
+    """Whether a stage has failed for good."""
+    return session.scalar(select(Stage.state).where(Stage.photo_id == photo_id, Stage.name == name)) == FAILED
 
 
 def finish_stage(session: Session, photo_id: UUID, name: str) -> bool:

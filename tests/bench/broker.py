@@ -41,7 +41,7 @@ HEADLINE = 4
 PUBLISHERS = 4
 """Threads, as a web tier has them; one alone would wait for AWS half of the time, and the fleets for it."""
 
-PHOTOS_PER_PROCESS = 100
+PHOTOS_PER_PROCESS = 80
 WARM_UP_PER_PROCESS = 5
 PATIENCE_S = 120
 RECEIVE_WAIT_S = 1

@@ -12,6 +12,7 @@ VALID = {
     "PHOTOFLEET_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:photos",
     "PHOTOFLEET_RESIZE_QUEUE_URL": "http://localhost/resize",
     "PHOTOFLEET_RESIZE_DEAD_LETTER_URL": "http://localhost/resize-dead",
+    "PHOTOFLEET_CONTROL_PREFIX": "photofleet-control",
     "PHOTOFLEET_LABEL_QUEUE_URL": "http://localhost/label",
     "PHOTOFLEET_LABEL_DEAD_LETTER_URL": "http://localhost/label-dead",
     "PHOTOFLEET_ORIGINALS_BUCKET": "originals",

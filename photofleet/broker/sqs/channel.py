@@ -5,6 +5,7 @@ open; tests/photofleet/broker/test_kombu.py lists them. Queues and topics belong
 """
 
 import logging
+import threading
 import weakref
 from collections import deque
 from math import ceil
@@ -49,6 +50,7 @@ class Channel(virtual.Channel):
         self._receivers: dict[str, Receiver] = {}
         self._leaving: list[Receiver] = []
         self._made: set[str] = set()
+        self._loop_thread: int | None = None
 
     # Queues and topics are known, never made; mailboxes are made.
 
@@ -97,6 +99,7 @@ class Channel(virtual.Channel):
             if not no_ack:
                 raise ChannelError("Receiving needs an event loop: start a worker, with the pool prefork or threads.")
             return  # replies are read by drain_events
+        self._loop_thread = threading.get_ident()
         if is_mailbox(queue):
             self._start(consumer_tag, self._mailbox_receiver(queue))
         elif queue in self._options.queue_urls:
@@ -217,7 +220,10 @@ class Channel(virtual.Channel):
     def _forget(self, delivery_tag: str) -> None:
         self.qos.ack(delivery_tag)
         self._inbox.note_settled()
-        if self._hub is not None:
+        if threading.get_ident() == self._loop_thread:
+            # What the loop's own thread has it call soon waits for the next event; a timer does not.
+            self._hub.call_later(0, self._deliver_received)
+        elif self._hub is not None:
             self._hub.call_soon(self._deliver_received)
 
     def _hand_back(self, message: Received) -> None:

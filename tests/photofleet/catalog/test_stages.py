@@ -1,15 +1,17 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 from photofleet.catalog import stages
 from photofleet.catalog.identifiers import uuid7
+from photofleet.catalog.models import Stage
 from photofleet.catalog.photos import get_photo
+from photofleet.catalog.stages import Refusal
 from tests.photofleet.catalog.factories import create_photo
 
 
@@ -45,8 +47,8 @@ def test_a_stage_that_has_ended_is_not_started_again(session: Session) -> None:
     stages.start_stage(session, photo.id, "label")
     stages.fail_stage(session, photo.id, "label", "The file is damaged.")
 
-    assert stages.start_stage(session, photo.id, "resize") is None
-    assert stages.start_stage(session, photo.id, "label") is None
+    assert stages.start_stage(session, photo.id, "resize") == Refusal.NOTHING_OWED
+    assert stages.start_stage(session, photo.id, "label") == Refusal.NOTHING_OWED
     assert state(session, photo.id, "label") == ("failed", 1, "The file is damaged.")
     photo = get_photo(session, photo.id) or photo
     assert photo.is_finished
@@ -62,7 +64,8 @@ def test_what_was_given_up_is_tried_anew_when_an_operator_says_so_and_what_is_ba
     stages.fail_stage(session, photo.id, "resize", stages.GAVE_UP)
     stages.start_stage(session, photo.id, "label")
     stages.fail_stage(session, photo.id, "label", "The file is damaged.")
-    assert stages.start_stage(session, photo.id, "resize") is None, "not for any message that comes along"
+    refusal = stages.start_stage(session, photo.id, "resize")
+    assert refusal == Refusal.GIVEN_UP, "it is not tried for any message that comes along"
 
     assert stages.reopen_failed(session) == [photo.id]
 
@@ -98,8 +101,8 @@ def test_nothing_is_owed_for_a_photo_that_is_gone(session: Session) -> None:
     photo.deleted_at = datetime.now(UTC)
     session.flush()
 
-    assert stages.start_stage(session, photo.id, "resize") is None
-    assert stages.start_stage(session, uuid7(), "resize") is None
+    assert stages.start_stage(session, photo.id, "resize") == Refusal.NOTHING_OWED
+    assert stages.start_stage(session, uuid7(), "resize") == Refusal.NOTHING_OWED
 
 
 def test_of_all_failures_those_of_one_stage_and_reason_can_be_tried_anew(session: Session) -> None:
@@ -142,3 +145,25 @@ def test_what_went_wrong_last_is_kept_for_engineers_and_cannot_be_too_much(sessi
     assert last_errors["label"] is None
     assert (last_errors["resize"] or "").startswith("OSError: no space!")
     assert len(last_errors["resize"] or "") == stages.LAST_ERROR_LENGTH
+
+
+def test_a_stage_whose_last_attempt_died_is_exhausted_and_one_whose_last_attempt_may_be_alive_is_busy(
+    session: Session,
+) -> None:
+    photo, minute = create_photo(session), timedelta(minutes=1)
+    for _ in range(stages.MAX_ATTEMPTS):
+        stages.start_stage(session, photo.id, "resize")
+    session.commit()
+
+    assert stages.start_stage(session, photo.id, "resize", alive=minute) == Refusal.BUSY
+    session.execute(update(Stage).values(updated_at=datetime.now(UTC) - 2 * minute))
+    assert stages.start_stage(session, photo.id, "resize", alive=minute) == Refusal.EXHAUSTED
+    assert state(session, photo.id, "resize")[1] == stages.MAX_ATTEMPTS, "what is refused does not count"
+
+
+def test_an_attempt_that_ended_meanwhile_can_see_whether_the_stage_has_failed(session: Session) -> None:
+    photo = create_photo(session)
+    assert not stages.has_failed(session, photo.id, "resize")
+    stages.fail_stage(session, photo.id, "resize", stages.GAVE_UP)
+    assert stages.has_failed(session, photo.id, "resize")
+    assert not stages.has_failed(session, photo.id, "label")

@@ -1,0 +1,48 @@
+"""A Celery loader with which some pictures break the worker that decodes them.
+
+`CELERY_LOADER=tests.faulty_decoder:Loader` is Celery's own hook and `register_open` Pillow's, so that the workers stay
+those of the service; only the decoder of JPEG has faults.
+"""
+
+import os
+import signal
+import time
+from enum import Enum
+from typing import IO, Any
+
+from celery.loaders.app import AppLoader
+from PIL import Image, JpegImagePlugin
+
+
+class Fault(Enum):
+    """What a picture does to its decoder, by the comment in the JPEG, right behind its first marker."""
+
+    CRASH = b"\xff\xfe\x00\x08poison"
+    HANG = b"\xff\xfe\x00\x08hangup"
+    FILL_MEMORY = b"\xff\xfe\x00\x08memory"
+
+    def put_into(self, jpeg: bytes) -> bytes:
+        """The same picture, with the fault."""
+        return jpeg[:2] + self.value + jpeg[2:]
+
+
+class Loader(AppLoader):  # type: ignore[misc]  # Celery has no types
+    """Gives the worker that it loads a decoder with faults."""
+
+    def on_worker_init(self) -> None:
+        """Put the faults in before the worker's processes are forked."""
+        Image.register_open("JPEG", _open, JpegImagePlugin._accept)
+
+
+def _open(file: IO[bytes], filename: str) -> Any:
+    start = file.tell()
+    mark = file.read(12)[2:]
+    file.seek(start)
+    if mark == Fault.CRASH.value:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if mark == Fault.HANG.value:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])  # it does not hear the soft time limit
+        time.sleep(3600)
+    if mark == Fault.FILL_MEMORY.value:
+        bytearray(4_000_000_000)
+    return JpegImagePlugin.jpeg_factory(file, filename)
