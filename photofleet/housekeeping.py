@@ -23,16 +23,12 @@ PRUNE_INTERVAL_S = 600
 
 def keep_house(stop: threading.Event) -> None:
     """Announce overdue photos, log metrics, and delete the mailboxes of dead workers, until told to stop."""
-    chores = [
-        threading.Thread(target=_repeat, args=(chore, interval, stop), name=chore.__name__, daemon=True)
-        for chore, interval in (
-            (sweep, get_settings().sweep_interval),
-            (log_metrics, METRICS_INTERVAL_S),
-            (prune, PRUNE_INTERVAL_S),
-        )
-    ]
-    for chore in chores:
-        chore.start()
+    for chore, interval in (
+        (sweep, get_settings().sweep_interval),
+        (log_metrics, METRICS_INTERVAL_S),
+        (prune, PRUNE_INTERVAL_S),
+    ):
+        threading.Thread(target=_repeat, args=(chore, interval, stop), name=chore.__name__, daemon=True).start()
     stop.wait()
 
 
