@@ -39,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 POISONOUS = "Its process died or hung in every attempt."
 
+OUTAGES = (SQLAlchemyError, *STORAGE_ERRORS)
+"""What it looks like when the database or AWS is away."""
+
 
 class PhotoRequest(Request):  # type: ignore[misc]  # Celery has no types
     """A message in the worker's main process, which logs with the photo's id that a process died or was killed."""
@@ -68,6 +71,11 @@ class PhotoTask(Task):  # type: ignore[misc]  # Celery has no types
         raise TypeError("A task about a photo is not retried: raise any other exception, and its message comes again.")
 
 
+def in_a_line(error: Exception) -> str:
+    """What went wrong, without the statements and hints that a database adds."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
+
+
 def fail(name: str, photo_id: UUID, sentence: str, last_error: str, clean_up: Callable[[UUID], None]) -> None:
     """Record that a stage has failed for good, after its unrecorded results were cleaned up."""
     clean_up(photo_id)
@@ -92,15 +100,15 @@ def settle(
     name: str, photo_id: UUID, attempt: int | Refusal, error: Exception, clean_up: Callable[[UUID], None]
 ) -> Reject:
     """Record that an attempt went wrong, and return what brings its message again, or sends it away for good."""
-    last_error = f"{type(error).__name__}: {error}"
+    last_error = in_a_line(error)
     try:
         if isinstance(attempt, int):
             if attempt >= MAX_ATTEMPTS:
                 return _give_up(name, photo_id, last_error, clean_up)
             with transaction() as session:
                 postpone_stage(session, photo_id, name, last_error)
-    except (SQLAlchemyError, *STORAGE_ERRORS):
-        logger.exception("%s: that could not be recorded", name)
+    except OUTAGES as outage:
+        logger.error("%s: that could not be recorded: %s", name, in_a_line(outage))
     return Reject(last_error, requeue=True)
 
 

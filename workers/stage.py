@@ -20,7 +20,7 @@ from photofleet.catalog.stages import Refusal, finish_stage, has_failed, start_s
 from photofleet.logs import log_context
 from photofleet.settings import get_settings
 from photofleet.storage import get_original
-from workers.failures import fail, refuse, settle
+from workers.failures import OUTAGES, fail, in_a_line, refuse, settle
 from workers.image import BadImage
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,9 @@ def run_stage(
                     fail(name, photo_id, str(bad), repr(bad.__cause__ or bad), clean_up)
                 return
         except Exception as error:
-            logger.exception("%s went wrong", name)
+            # That AWS or the database are away is foreseen; where it happened would tell nobody anything.
+            is_outage = isinstance(error, OUTAGES)
+            logger.error("%s went wrong: %s", name, in_a_line(error), exc_info=None if is_outage else error)
             rejection = settle(name, photo_id, attempt, error, clean_up)
         raise rejection
 

@@ -2,4 +2,4 @@
 
 from workers.resize.celery import app
 
-app.conf.update(task_soft_time_limit=1, task_time_limit=2)
+app.conf.update(task_soft_time_limit=5, task_time_limit=6)

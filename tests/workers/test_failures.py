@@ -58,7 +58,7 @@ def stage_of(session: Session) -> Callable[[Photo], Stage]:
 @pytest.fixture
 def until_ended(stage_of: Callable[[Photo], Stage]) -> Callable[[Photo], Stage]:
     def wait(photo: Photo) -> Stage:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while (stage := stage_of(photo)).state not in ("done", "failed"):
             assert time.monotonic() < deadline, "it did not end in time"
             time.sleep(0.2)
