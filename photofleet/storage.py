@@ -2,6 +2,7 @@
 
 import base64
 from functools import cache
+from http import HTTPStatus
 from typing import IO, Any
 from uuid import UUID
 
@@ -16,6 +17,14 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 """A rendition never changes under its key, so that browsers and the CDN may keep it for as long as they can."""
 
 STORAGE_ERRORS = (BotoCoreError, ClientError)
+
+
+def is_storage_outage(error: Exception) -> bool:
+    """Whether S3 did not answer, or could not, or refused us; and not only that it has no such object."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        return bool(status != HTTPStatus.NOT_FOUND)
+    return isinstance(error, BotoCoreError)
 
 
 @cache

@@ -8,11 +8,13 @@
                  told to stop at the soft time      attempt; after the last   after the last attempt it goes to the
                  limit                              one failed: given up      dead-letter queue
     out of       an allocation beyond the limit     as transient              as transient
-    memory       of workers/limits.py
+    memory       of workers/memory.py
+    outage       the database or AWS is away        waiting; it does not      comes again after such a time
+                                                    count as an attempt
     hung         killed at the hard time limit      running until the next    comes again after such a time; the
     poison       its process dies                   attempt; after the last   attempt after the last goes to the
                                                     one failed: given up      dead-letter queue without being made
-    foreign      no photo's id, no such task        none                      goes to the dead-letter queue
+    foreign      not as we announce photos          none                      goes to the dead-letter queue
     ===========  =================================  ========================  ========================================
 
 A message that no worker gets even so far with, as it takes the whole worker down or the database is away for long, is
@@ -25,46 +27,24 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 from uuid import UUID
 
-from celery import Task
+from celery import Task, current_task
 from celery.exceptions import Reject
-from celery.worker.request import Request
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import exc
 
 from photofleet.catalog.database import transaction
 from photofleet.catalog.stages import GAVE_UP, MAX_ATTEMPTS, Refusal, fail_stage, postpone_stage
-from photofleet.logs import log_context
-from photofleet.storage import STORAGE_ERRORS
+from photofleet.storage import is_storage_outage
 
 logger = logging.getLogger(__name__)
 
-POISONOUS = "Its process died or hung in every attempt."
-
-OUTAGES = (SQLAlchemyError, *STORAGE_ERRORS)
-"""What it looks like when the database or AWS is away."""
-
-
-class PhotoRequest(Request):  # type: ignore[misc]  # Celery has no types
-    """A message in the worker's main process, which logs with the photo's id that a process died or was killed."""
-
-    def on_failure(self, *args: Any, **kwargs: Any) -> Any:
-        """Settle a task that raised, or whose process died."""
-        with log_context(**self._ids()):
-            return super().on_failure(*args, **kwargs)
-
-    def on_timeout(self, *args: Any, **kwargs: Any) -> Any:
-        """Settle a task that has run into a time limit."""
-        with log_context(**self._ids()):
-            return super().on_timeout(*args, **kwargs)
-
-    def _ids(self) -> dict[str, str]:
-        return {name: str(self.kwargs[name]) for name in ("request_id", "photo_id") if name in self.kwargs}
+DIED = "The process of its last attempt died or hung."
 
 
 class PhotoTask(Task):  # type: ignore[misc]  # Celery has no types
     """A task about a photo."""
 
     abstract = True
-    Request = f"{__name__}:PhotoRequest"
+    Request = "workers.requests:PhotoRequest"
 
     def retry(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse: it would send the message to the topic, and every fleet would do its work again."""
@@ -76,11 +56,15 @@ def in_a_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
-def fail(name: str, photo_id: UUID, sentence: str, last_error: str, clean_up: Callable[[UUID], None]) -> None:
-    """Record that a stage has failed for good, after its unrecorded results were cleaned up."""
-    clean_up(photo_id)
+def fail(name: str, photo_id: UUID, sentence: str, last_error: str | None, clean_up: Callable[[UUID], None]) -> None:
+    """Record that a stage has failed for good, and clean up what an attempt may have left.
+
+    In this order: another attempt that is under way may still be done first, and what it has stored must stay.
+    """
     with transaction() as session:
-        fail_stage(session, photo_id, name, sentence, last_error)
+        has_ended = fail_stage(session, photo_id, name, sentence, last_error)
+    if has_ended:
+        clean_up(photo_id)
 
 
 def refuse(refusal: Refusal, name: str, photo_id: UUID, clean_up: Callable[[UUID], None]) -> Reject | None:
@@ -89,9 +73,11 @@ def refuse(refusal: Refusal, name: str, photo_id: UUID, clean_up: Callable[[UUID
         case Refusal.NOTHING_OWED:
             return None
         case Refusal.EXHAUSTED:
-            return _give_up(name, photo_id, POISONOUS, clean_up)
-        case Refusal.GIVEN_UP:  # and it may not have got into the dead-letter queue then
-            return Reject(refusal.value, requeue=False)
+            return _give_up(name, photo_id, None, clean_up)
+        case Refusal.GIVEN_UP:
+            clean_up(photo_id)  # whoever gave it up may have been killed before
+            # It is the one that should be in the dead-letter queue, or one more that was sent for another stage's sake.
+            return Reject(refusal.value, requeue=False) if _is_redelivered() else None
         case Refusal.BUSY:
             return Reject(refusal.value, requeue=True)
 
@@ -101,18 +87,29 @@ def settle(
 ) -> Reject:
     """Record that an attempt went wrong, and return what brings its message again, or sends it away for good."""
     last_error = in_a_line(error)
+    error.__traceback__ = None  # it holds the picture, and memory may be what is missing
     try:
         if isinstance(attempt, int):
-            if attempt >= MAX_ATTEMPTS:
+            counts = not is_outage(error)
+            if counts and attempt >= MAX_ATTEMPTS:
                 return _give_up(name, photo_id, last_error, clean_up)
             with transaction() as session:
-                postpone_stage(session, photo_id, name, last_error)
-    except OUTAGES as outage:
-        logger.error("%s: that could not be recorded: %s", name, in_a_line(outage))
+                postpone_stage(session, photo_id, name, last_error, counts=counts)
+    except Exception as another:  # noqa: BLE001 -- what would leave from here would be buried unrecorded
+        logger.error("%s: that could not be recorded: %s", name, in_a_line(another))
     return Reject(last_error, requeue=True)
 
 
-def _give_up(name: str, photo_id: UUID, last_error: str, clean_up: Callable[[UUID], None]) -> Reject:
+def is_outage(error: Exception) -> bool:
+    """Whether the database or AWS is away, or knows us no more: no photo is to be given up for that."""
+    return isinstance(error, (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)) or is_storage_outage(error)
+
+
+def _give_up(name: str, photo_id: UUID, last_error: str | None, clean_up: Callable[[UUID], None]) -> Reject:
     fail(name, photo_id, GAVE_UP, last_error, clean_up)
-    logger.error("%s is given up: %s", name, last_error)
-    return Reject(last_error, requeue=False)
+    logger.error("%s is given up: %s", name, last_error or DIED)
+    return Reject(last_error or DIED, requeue=False)
+
+
+def _is_redelivered() -> bool:
+    return bool((current_task.request.delivery_info or {}).get("redelivered"))

@@ -14,6 +14,7 @@ from PIL import AvifImagePlugin, ExifTags, Image, ImageChops, ImageCms
 
 from photofleet.images.bombs import ImageBomb, refuse_bomb
 from photofleet.images.formats import Format
+from workers.memory import memory_left
 
 # A worker process has one core to itself. libheif's own limits on sizes and counts stay as they are.
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
@@ -42,6 +43,9 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 #: Of these, the first is what Pillow documents, and the others are what it lets through.
 _PROFILE_ERRORS = (ImageCms.PyCMSError, OSError, UnicodeDecodeError)
+
+WORKING_BYTES_PER_PIXEL = 16
+"""More than any decoder takes: up to eight for the picture, as much again for its planes."""
 
 _TO_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -83,7 +87,7 @@ def decode(
         BadImage: the file is damaged, incomplete, too large or otherwise undecodable.
     """
     with _open(file, format, max_pixels) as image:
-        with _blaming_the_file(format):
+        with _blaming_the_file(format, pixels=image.width * image.height):
             if at_least != (0, 0):
                 image.draft(None, at_least[::-1] if _orientation(image) in _SIDEWAYS else at_least)
             image.load()
@@ -114,11 +118,13 @@ def _open(file: IO[bytes], format: Format, max_pixels: int) -> Image.Image:
 
 
 @contextlib.contextmanager
-def _blaming_the_file(format: Format) -> Iterator[None]:
+def _blaming_the_file(format: Format, pixels: int = 0) -> Iterator[None]:
     """Turn a decoder's error into a BadImage. Only the decoder's own work belongs in here, lest we hide our faults."""
     try:
         yield
     except _DECODER_ERRORS as error:
+        if memory_left() < pixels * WORKING_BYTES_PER_PIXEL:  # of which some decoders say that the file is bad
+            raise MemoryError(f"{pixels:,} pixels") from error
         raise BadImage(
             f"The {format.display_name} file is damaged or incomplete: it cannot be decoded. "
             "Export the picture again and upload the new file."

@@ -20,7 +20,7 @@ from photofleet.catalog.stages import Refusal, finish_stage, has_failed, start_s
 from photofleet.logs import log_context
 from photofleet.settings import get_settings
 from photofleet.storage import get_original
-from workers.failures import OUTAGES, fail, in_a_line, refuse, settle
+from workers.failures import fail, in_a_line, is_outage, refuse, settle
 from workers.image import BadImage
 
 logger = logging.getLogger(__name__)
@@ -70,9 +70,8 @@ def run_stage(
                     fail(name, photo_id, str(bad), repr(bad.__cause__ or bad), clean_up)
                 return
         except Exception as error:
-            # That AWS or the database are away is foreseen; where it happened would tell nobody anything.
-            is_outage = isinstance(error, OUTAGES)
-            logger.error("%s went wrong: %s", name, in_a_line(error), exc_info=None if is_outage else error)
+            # An outage is foreseen; where in our code it was noticed would tell nobody anything.
+            logger.error("%s went wrong: %s", name, in_a_line(error), exc_info=None if is_outage(error) else error)
             rejection = settle(name, photo_id, attempt, error, clean_up)
         raise rejection
 
@@ -102,10 +101,10 @@ def _work(
     with transaction() as session:
         if finish_stage(session, photo_id, name):
             record(session)
-            has_failed_meanwhile = False
-        else:
-            has_failed_meanwhile = has_failed(session, photo_id, name)
-    if has_failed_meanwhile:  # while this process was paused, another attempt cleaned up too early
+            logger.info("%s: done", name)
+            return None
+        is_given_up = has_failed(session, photo_id, name)
+    logger.info("%s: another attempt was faster", name)
+    if is_given_up:  # and cleaned up before this one stored its results
         clean_up(photo_id)
-    logger.info("%s: done", name)
     return None

@@ -55,6 +55,7 @@ def create_app(*imports: str) -> Celery:
         task_ignore_result=True,
         # A broken publisher must answer at once; the sweeper announces again.
         task_publish_retry=False,
+        worker_consumer="photofleet.broker.sqs:Consumer",
         worker_prefetch_multiplier=1,
         worker_max_memory_per_child=int(settings.worker_memory * KILOBYTES * RECYCLED_FROM),
         worker_send_task_events=False,

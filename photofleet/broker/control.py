@@ -1,10 +1,13 @@
 """Asking the workers what they are doing."""
 
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from typing import Any
+from uuid import UUID
 
 from celery import Celery
 from celery.worker.control import inspect_command
@@ -12,6 +15,8 @@ from celery.worker.state import active_requests
 
 from photofleet.broker.app import create_app
 from photofleet.broker.sqs import AWS_ERRORS
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["AWS_ERRORS", "RunningTask", "WorkerReport", "ask_workers", "prune_mailboxes"]
 
@@ -32,6 +37,12 @@ class WorkerReport:
     name: str
     processes: int
     tasks: tuple[RunningTask, ...]
+
+
+MOST_TASKS = 1000
+
+PATIENT_S = 5
+"""A worker is only said to be dead when it was silent for so long."""
 
 
 @cache
@@ -64,10 +75,13 @@ def prune_mailboxes(patience_s: float = 120) -> list[str]:
         AWS_ERRORS: what AWS answers instead.
     """
     app = _app()
+
+    def ask() -> set[str]:
+        replies = _asker().submit(app.control.broadcast, "ping", reply=True, timeout=PATIENT_S).result()
+        return {name for reply in replies or () for name in reply}
+
     with app.connection_for_write() as connection:
-        pruned: list[str] = connection.transport.mailboxes.prune(
-            lambda: app.control.broadcast("ping", connection=connection), patience_s
-        )
+        pruned: list[str] = connection.transport.mailboxes.prune(ask, patience_s)
     return pruned
 
 
@@ -88,12 +102,22 @@ def work(state: Any, **_: Any) -> dict[str, Any]:
     }
 
 
+def _running_task(task: Any) -> RunningTask:
+    running_s = float(task["running_s"])
+    if not isfinite(running_s):
+        raise ValueError("no time")
+    photo_id = None if task["photo_id"] is None else str(UUID(task["photo_id"]))
+    return RunningTask(photo_id, str(task["name"]), running_s)
+
+
 def _ask(timeout: float) -> list[WorkerReport]:
     replies = _app().control.broadcast("work", reply=True, timeout=timeout) or ()
     reports = []
     for reply in replies:
-        for name, answer in reply.items():
-            if "error" not in answer:
-                tasks = tuple(RunningTask(**task) for task in answer["tasks"])
-                reports.append(WorkerReport(name, answer["processes"], tasks))
+        for name, answer in reply.items() if isinstance(reply, dict) else ():
+            try:
+                tasks = tuple(_running_task(task) for task in answer["tasks"][:MOST_TASKS])
+                reports.append(WorkerReport(str(name), int(answer["processes"]), tasks))
+            except (AttributeError, KeyError, OverflowError, TypeError, ValueError):  # any worker may write anything
+                logger.warning("%s answers nonsense: %.200r", name, answer)
     return sorted(reports, key=lambda report: report.name)

@@ -14,6 +14,9 @@ MOST_DOUBLINGS = 6
 OUT_OF_TURN = timedelta(minutes=2)
 """SQS delivers about in the order of sending: what was announced so long before what is worked on now is missing."""
 
+A_MOMENT = timedelta(seconds=30)
+"""For so long the request that stored a photo may take to announce it."""
+
 LOCK = 0x50686F746F  # any number that nothing else locks: "Photo"
 
 
@@ -47,9 +50,10 @@ def claim_overdue(
     if not session.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
         return []
     now, patience = func.now(), overdue * func.power(2, func.least(Photo.announcements - 1, MOST_DOUBLINGS))
-    lately = select(func.count()).where(Photo.announcements > 1, Photo.announced_at > now - per)
+    by_sweepers = (Photo.announcements > 1) | (Photo.announced_at > Photo.uploaded_at + A_MOMENT)
+    lately = select(func.count()).where(by_sweepers, Photo.announced_at > now - per)
     limit -= session.scalar(lately) or 0
-    never_announced = Photo.announced_at.is_(None) & (Photo.uploaded_at < now - min(overdue, timedelta(seconds=30)))
+    never_announced = Photo.announced_at.is_(None) & (Photo.uploaded_at < now - A_MOMENT)
     forgotten = (Photo.announced_at < now - patience) & (Stage.updated_at < now - patience)
     its_turn_has_been = or_(
         Stage.name.not_in(backlogged), *(_was_passed(name) & (Stage.name == name) for name in backlogged)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import Enum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, true, update
@@ -15,7 +16,8 @@ MAX_ATTEMPTS = 5
 
 LAST_ERROR_LENGTH = 2000
 
-GAVE_UP = f"This photo could not be processed: it was tried {MAX_ATTEMPTS} times. We are looking into it."
+GAVE_UP = "This photo could not be processed, although it was tried several times. We are looking into it."
+"""What is stored of a stage that was given up, and by which such stages are found: other words would not find them."""
 
 _is_unfinished = Stage.state.in_(UNFINISHED)
 
@@ -78,17 +80,23 @@ def finish_stage(session: Session, photo_id: UUID, name: str) -> bool:
     return _end(session, photo_id, name, state=DONE)
 
 
-def fail_stage(session: Session, photo_id: UUID, name: str, error: str, last_error: str | None = None) -> None:
+def fail_stage(session: Session, photo_id: UUID, name: str, error: str, last_error: str | None = None) -> bool:
     """Note that a stage has failed for good, with a sentence for the uploader, and for engineers what went wrong.
 
     Without `last_error`, that of the attempt before stands.
+
+    Returns:
+        Whether the stage was still owed.
     """
-    _end(session, photo_id, name, state=FAILED, error=error, **_noted(last_error))
+    return _end(session, photo_id, name, state=FAILED, error=error, **_noted(last_error))
 
 
-def postpone_stage(session: Session, photo_id: UUID, name: str, last_error: str | None = None) -> None:
-    """Note that a stage waits for another attempt, and what went wrong with this one."""
-    _end(session, photo_id, name, state=WAITING, **_noted(last_error))
+def postpone_stage(
+    session: Session, photo_id: UUID, name: str, last_error: str | None = None, *, counts: bool = True
+) -> None:
+    """Note that a stage waits for another attempt, and what went wrong with this one; one may not count as one."""
+    attempts = {} if counts else {"attempts": func.greatest(Stage.attempts - 1, 0)}
+    _end(session, photo_id, name, state=WAITING, **_noted(last_error), **attempts)
 
 
 def reopen_failed(session: Session, *, stage: str | None = None, error: str = GAVE_UP) -> Sequence[UUID]:
@@ -128,7 +136,7 @@ def _noted(last_error: str | None) -> dict[str, str]:
     return {"last_error": last_error.replace("\0", "")[:LAST_ERROR_LENGTH]} if last_error else {}
 
 
-def _end(session: Session, photo_id: UUID, name: str, *, state: str, **values: str) -> bool:
+def _end(session: Session, photo_id: UUID, name: str, *, state: str, **values: Any) -> bool:
     ended = session.scalar(
         update(Stage)
         .where(Stage.photo_id == photo_id, Stage.name == name, _is_unfinished)

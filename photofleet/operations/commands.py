@@ -97,8 +97,8 @@ def redrive(stages: Sequence[str], rate: float, limit: int | None, dry_run: bool
     """Send dead letters back to their fleets.
 
     For when what they failed at is mended: their stages are opened again for new attempts. Messages of photos to which
-    nothing is owed any more are dropped; what is not about a photo of ours is left. Ctrl-C stops it at any time, and
-    loses nothing.
+    nothing is owed any more are dropped; what is about no photo in the catalog is left. Ctrl-C stops it at any time,
+    and loses nothing.
     """
     for stage in stages or STAGES:
         with DeadLetterQueue(stage) as queue:

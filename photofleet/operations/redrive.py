@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 
     SENT = "sent back"
     DROPPED = "dropped, as nothing is owed any more"
-    LEFT = "left where it is, as it is not about a photo of ours"
+    LEFT = "left where it is, as it is about no photo in the catalog"
 
 
 def redrive(
@@ -29,8 +29,8 @@ def redrive(
     """Send messages back to the queue of their stage, each after its stage was opened again for new attempts.
 
     A message is dropped if its stage is done, or has failed for good, or its photo was deleted: it would change
-    nothing. What is not about a photo of ours is left. Whoever interrupts this at any moment loses nothing: a message
-    leaves the dead-letter queue last.
+    nothing. What is about no photo in the catalog is left. Whoever interrupts this at any moment loses nothing: a
+    message leaves the dead-letter queue last.
 
     Args:
         letters: The dead-letter queue, in its with block.

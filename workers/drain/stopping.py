@@ -50,7 +50,7 @@ def find_worker(pidfile: Path) -> psutil.Process | None:
         return None
     except psutil.AccessDenied:
         ours, command = False, []
-    if not ours or not any("celery" in word for word in command):
+    if not ours or not any("celery" in word for word in command) or "worker" not in command:
         raise PidfileError(f"{pidfile} is stale: process {text} is no worker of ours")
     return process
 
@@ -66,10 +66,16 @@ class Stopping:
         self._trouble = Trouble("the pidfile")
 
     def go_on(self) -> bool:
-        """Tell each worker what is due, and return whether any still runs."""
-        worker = self._named_worker()
-        if worker is not None:
-            self._told.setdefault(worker, None)
+        """Tell each worker what is due, and return whether any still runs, or might: the pidfile cannot be read."""
+        is_unsure = False
+        try:
+            if worker := find_worker(self._pidfile):
+                self._told.setdefault(worker, None)
+        except PidfileError as error:
+            self._trouble.note(str(error))
+            is_unsure = isinstance(error.__cause__, OSError)
+        else:
+            self._trouble.note(None)
         elapsed = time.monotonic() - self._began
         due = [number for seconds, number in self._steps if seconds <= elapsed][-1]
         for process in list(self._told):
@@ -80,21 +86,12 @@ class Stopping:
                 logger.info("telling worker process %d to %s (%s)", process.pid, _IN_WORDS[due], due.name)
                 _tell(process, due)
                 self._told[process] = due
-        return bool(self._told)
+        return bool(self._told) or (is_unsure and elapsed < self._steps[-1][0])
 
     def next_step(self) -> float:
         """Seconds until another step is due; infinity after the last."""
         elapsed = time.monotonic() - self._began
         return min((seconds - elapsed for seconds, _ in self._steps if seconds > elapsed), default=float("inf"))
-
-    def _named_worker(self) -> psutil.Process | None:
-        try:
-            worker = find_worker(self._pidfile)
-        except PidfileError as error:
-            self._trouble.note(str(error))
-            return None
-        self._trouble.note(None)
-        return worker
 
 
 def _has_ended(process: psutil.Process) -> bool:

@@ -10,13 +10,15 @@ The options are those of `photofleet.broker.sqs.options.Options`. A message's wa
     visibility   of what is held, kept from other workers for as long as this one works
     settling     what is done, given back or buried, in batches
     mailboxes    a queue for each worker, so that `celery inspect` and `celery control` reach it
+    consumer     Celery's, that buries what it cannot read
     control      asking workers, with one mailbox for all replies
     channel      puts these together as kombu, Celery's messaging library, expects it
 """
 
 from photofleet.broker.sqs.channel import Channel
 from photofleet.broker.sqs.clients import AWS_ERRORS
+from photofleet.broker.sqs.consumer import Consumer
 from photofleet.broker.sqs.control import Control
 from photofleet.broker.sqs.transport import Transport
 
-__all__ = ["AWS_ERRORS", "Channel", "Control", "Transport"]
+__all__ = ["AWS_ERRORS", "Channel", "Consumer", "Control", "Transport"]

@@ -25,7 +25,8 @@ from photofleet.broker.sqs.visibility import Holds
 
 logger = logging.getLogger(__name__)
 
-LONGEST_POLL_S = 20
+STOP_PATIENCE_S = 30
+"""How long a channel that closes waits for AWS; after it, what is still on its way reappears by itself."""
 
 
 class Channel(virtual.Channel):
@@ -188,7 +189,8 @@ class Channel(virtual.Channel):
         Raises:
             Empty: There was none.
         """
-        wait_s = LONGEST_POLL_S if timeout is None else max(1, min(ceil(timeout), LONGEST_POLL_S))
+        longest = self._options.wait_time_seconds
+        wait_s = longest if timeout is None else max(1, min(ceil(timeout), longest))
         for queue in self._active_queues:
             if not self._mail:
                 self._mail.extend(self._mailboxes.read(self._sqs, queue, wait_s=wait_s))
@@ -213,7 +215,7 @@ class Channel(virtual.Channel):
                 self._settler.bury(message)
             elif message.queue in self._active_queues:
                 self._settler.back_off(message)
-            else:  # nothing is wrong with it: this worker stops
+            else:  # this worker stops: another may do better
                 self._settler.release(message)
         self._forget(delivery_tag)
 
@@ -239,6 +241,6 @@ class Channel(virtual.Channel):
         if not self.closed:
             super().close()
             for receiver in self._leaving:
-                receiver.join()
+                receiver.join(STOP_PATIENCE_S)
             self._settler.stop()
             self._holds.stop()

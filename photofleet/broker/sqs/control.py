@@ -5,10 +5,16 @@ if it comes again; a process that asks every few seconds would leave them behind
 """
 
 import threading
+from time import monotonic
 from uuid import uuid4
 
 from celery.app.control import Control as CeleryControl
 from kombu import pidbox
+
+from photofleet.broker.sqs.mailboxes import ABANDONED_AFTER_S
+
+LIFE_S = ABANDONED_AFTER_S / 2
+"""After this long another is taken, as old ones are thought to be abandoned."""
 
 _of_this_thread = threading.local()
 
@@ -19,8 +25,8 @@ class Mailbox(pidbox.Mailbox):
     @property
     def oid(self) -> str:
         """The thread's own identifier, which the name of its mailbox for replies ends with."""
-        if not hasattr(_of_this_thread, "oid"):
-            _of_this_thread.oid = str(uuid4())
+        if getattr(_of_this_thread, "until", 0) < monotonic():
+            _of_this_thread.oid, _of_this_thread.until = str(uuid4()), monotonic() + LIFE_S
         found: str = _of_this_thread.oid
         return found
 

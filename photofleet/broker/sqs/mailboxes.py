@@ -10,7 +10,7 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -117,15 +117,15 @@ class Mailboxes:
         """Put a reply into the mailbox of the process that asked."""
         self._send(self.url(queue), dumps(message))
 
-    def prune(self, ask: Callable[[], None], patience_s: float) -> list[str]:
-        """Delete the mailboxes in which a command stays unread, and reply queues that were left behind.
+    def prune(self, ask: Callable[[], Collection[str]], patience_s: float) -> list[str]:
+        """Delete the mailboxes of nodes that answer nothing and read nothing, and reply queues that were left behind.
 
         A worker reads its mailbox in a thread of its own, however busy it is. If it was cut off for so long, and has
         come back, it makes its mailbox again.
 
         Args:
-            ask: Sends all workers a command.
-            patience_s: How many seconds a command must stay unread; it is looked for twice, as SQS counts late.
+            ask: Sends all nodes a command, and returns the names of those that answer.
+            patience_s: For how many seconds a command must stay unread; that is looked for twice, as SQS counts late.
 
         Returns:
             The names of the deleted mailboxes.
@@ -133,11 +133,13 @@ class Mailboxes:
         Raises:
             AWS_ERRORS: what AWS answers instead.
         """
-        ask()
+        answered = set(ask())
         time.sleep(patience_s / 2)
         unread = [url for url in self._list("node") if self._count(url, *UNREAD)]
+        answered.update(ask())
         time.sleep(patience_s / 2)
-        dead = [url for url in unread if self._count(url, *UNREAD)]
+        alive = set(map(self._node_url, answered))
+        dead = [url for url in unread if url not in alive and self._count(url, *UNREAD)]
         oldest = time.time() - ABANDONED_AFTER_S
         dead += [url for url in self._list("reply") if 0 < self._count(url, "CreatedTimestamp") < oldest]
         for url in dead:
@@ -156,9 +158,9 @@ class Mailboxes:
         try:
             found = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         except AWS_ERRORS as error:
-            if is_missing_queue(error):
-                return 0
-            raise
+            if not is_missing_queue(error):  # such as one whose maker lets nobody look at it
+                logger.warning("%s cannot be looked at: %s", url, error)
+            return 0
         return sum(int(found[name]) for name in names)
 
     def _send(self, url: str, body: str) -> None:

@@ -49,6 +49,8 @@ def payload(message: Received) -> dict[str, Any]:
         Exception: of any kind, if it was no Celery message.
     """
     found: dict[str, Any] = loads(message.body)
+    if found["headers"].get("compression"):  # a few bytes could become more than this process can hold
+        raise ValueError("It is compressed, which nothing is that we send.")
     found["properties"].update(
         delivery_tag=message.handle,
         delivery_info={"exchange": "", "routing_key": message.queue, "redelivered": message.receive_count > 1},

@@ -22,6 +22,7 @@ GATHER_S = 0.2
 """How long the first of a batch waits for others: at 50 messages a second, one request in place of ten."""
 
 LONGEST_BACKOFF_S = 900
+MOST_DOUBLINGS = 20
 
 PATIENCE_S = 30
 """How long a worker that stops waits for AWS to take the last settlements; after it, the messages reappear."""
@@ -65,7 +66,8 @@ class Settler:
 
     def back_off(self, message: Received) -> None:
         """Make a message visible again after a time that doubles with each receive."""
-        delay = min(self._first_backoff * 2 ** (message.receive_count - 1), LONGEST_BACKOFF_S)
+        doublings = min(message.receive_count - 1, MOST_DOUBLINGS)
+        delay = min(self._first_backoff * 2**doublings, LONGEST_BACKOFF_S)
         self._orders.put(_Order(message, self._show, round(delay)))
 
     def bury(self, message: Received) -> None:

@@ -38,7 +38,7 @@ class Holds:
         """End the heartbeat; what is still held reappears when its time is up."""
         self._stopped.set()
         if self._heartbeat.is_alive():
-            self._heartbeat.join()
+            self._heartbeat.join(self._timeout)
 
     def add(self, message: Received) -> None:
         """Hold a message."""

@@ -33,6 +33,15 @@ class Queues:
         answer = self._sqs.receive_message(QueueUrl=self._urls[name], MaxNumberOfMessages=10, VisibilityTimeout=0)
         return [message["Body"] for message in answer.get("Messages", [])]
 
+    def all_bodies(self, name: str) -> list[str]:
+        """All messages, which nobody sees again for half a minute."""
+        bodies: list[str] = []
+        while messages := self._sqs.receive_message(
+            QueueUrl=self._urls[name], MaxNumberOfMessages=10, VisibilityTimeout=30
+        ).get("Messages", []):
+            bodies += [message["Body"] for message in messages]
+        return bodies
+
     def hiding_for(self, name: str, seconds: int) -> AbstractContextManager[None]:
         """For the length of a with block, a message that is received is hidden for so long."""
         return self._having(name, "VisibilityTimeout", str(seconds))
