@@ -23,6 +23,7 @@ announces its photo anew. A message that a stopping worker hands back comes agai
 """
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 from uuid import UUID
@@ -33,9 +34,12 @@ from sqlalchemy import exc
 
 from photofleet.catalog.database import transaction
 from photofleet.catalog.stages import GAVE_UP, MAX_ATTEMPTS, Refusal, fail_stage, postpone_stage
+from photofleet.settings import get_settings
 from photofleet.storage import is_storage_outage
 
 logger = logging.getLogger(__name__)
+
+OUTAGE_PAUSE_S = 5
 
 DIED = "The process of its last attempt died or hung."
 
@@ -56,13 +60,13 @@ def in_a_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
-def fail(name: str, photo_id: UUID, sentence: str, last_error: str | None, clean_up: Callable[[UUID], None]) -> None:
+def fail(name: str, photo_id: UUID, sentence: str, last_error: str, clean_up: Callable[[UUID], None]) -> None:
     """Record that a stage has failed for good, and clean up what an attempt may have left.
 
     In this order: another attempt that is under way may still be done first, and what it has stored must stay.
     """
     with transaction() as session:
-        has_ended = fail_stage(session, photo_id, name, sentence, last_error)
+        has_ended = fail_stage(session, photo_id, name, sentence, last_error, says_little=last_error == DIED)
     if has_ended:
         clean_up(photo_id)
 
@@ -73,7 +77,7 @@ def refuse(refusal: Refusal, name: str, photo_id: UUID, clean_up: Callable[[UUID
         case Refusal.NOTHING_OWED:
             return None
         case Refusal.EXHAUSTED:
-            return _give_up(name, photo_id, None, clean_up)
+            return _give_up(name, photo_id, DIED, clean_up)
         case Refusal.GIVEN_UP:
             clean_up(photo_id)  # whoever gave it up may have been killed before
             # It is the one that should be in the dead-letter queue, or one more that was sent for another stage's sake.
@@ -97,6 +101,8 @@ def settle(
                 postpone_stage(session, photo_id, name, last_error, counts=counts)
     except Exception as another:  # noqa: BLE001 -- what would leave from here would be buried unrecorded
         logger.error("%s: that could not be recorded: %s", name, in_a_line(another))
+    if is_outage(error):  # else this process would hold, within seconds, every message of the queue against the outage
+        time.sleep(min(OUTAGE_PAUSE_S, get_settings().retry_backoff))
     return Reject(last_error, requeue=True)
 
 
@@ -105,10 +111,10 @@ def is_outage(error: Exception) -> bool:
     return isinstance(error, (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)) or is_storage_outage(error)
 
 
-def _give_up(name: str, photo_id: UUID, last_error: str | None, clean_up: Callable[[UUID], None]) -> Reject:
+def _give_up(name: str, photo_id: UUID, last_error: str, clean_up: Callable[[UUID], None]) -> Reject:
     fail(name, photo_id, GAVE_UP, last_error, clean_up)
-    logger.error("%s is given up: %s", name, last_error or DIED)
-    return Reject(last_error or DIED, requeue=False)
+    logger.error("%s is given up: %s", name, last_error)
+    return Reject(last_error, requeue=False)
 
 
 def _is_redelivered() -> bool:

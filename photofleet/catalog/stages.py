@@ -80,15 +80,26 @@ def finish_stage(session: Session, photo_id: UUID, name: str) -> bool:
     return _end(session, photo_id, name, state=DONE)
 
 
-def fail_stage(session: Session, photo_id: UUID, name: str, error: str, last_error: str | None = None) -> bool:
-    """Note that a stage has failed for good, with a sentence for the uploader, and for engineers what went wrong.
+def fail_stage(
+    session: Session, photo_id: UUID, name: str, error: str, last_error: str | None = None, *, says_little: bool = False
+) -> bool:
+    """Note that a stage has failed for good.
 
-    Without `last_error`, that of the attempt before stands.
+    Args:
+        session: The transaction.
+        photo_id: The photo.
+        name: The stage.
+        error: A sentence for the uploader.
+        last_error: What went wrong, for engineers; without it, that of the attempt before stands.
+        says_little: Whether that of the attempt before, where there is one, tells more.
 
     Returns:
         Whether the stage was still owed.
     """
-    return _end(session, photo_id, name, state=FAILED, error=error, **_noted(last_error))
+    values: dict[str, Any] = _noted(last_error)
+    if says_little:
+        values = {"last_error": func.coalesce(Stage.last_error, last_error)}
+    return _end(session, photo_id, name, state=FAILED, error=error, **values)
 
 
 def postpone_stage(
