@@ -106,7 +106,10 @@ def _running_task(task: Any) -> RunningTask:
     running_s = float(task["running_s"])
     if not isfinite(running_s):
         raise ValueError("no time")
-    photo_id = None if task["photo_id"] is None else str(UUID(task["photo_id"]))
+    try:
+        photo_id = str(UUID(task["photo_id"]))
+    except (AttributeError, TypeError, ValueError):
+        photo_id = None
     return RunningTask(photo_id, str(task["name"]), running_s)
 
 

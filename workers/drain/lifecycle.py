@@ -62,7 +62,7 @@ class LifecycleAction:
 
     @cached_property
     def _autoscaling(self) -> Any:
-        return boto3.client("autoscaling", config=_CONFIG)
+        return boto3.session.Session().client("autoscaling", config=_CONFIG)
 
     @cached_property
     def _action(self) -> dict[str, str]:

@@ -6,6 +6,9 @@ from contextlib import AbstractContextManager, contextmanager
 
 import boto3
 
+BUSY_WITH = "01a200c4-5fb6-7356-8676-ac222b39f140"
+"""The id of a photo that the worker of these tests is busy with for five seconds."""
+
 QUEUES = ("RESIZE_QUEUE", "RESIZE_DEAD_LETTER", "LABEL_QUEUE", "LABEL_DEAD_LETTER")
 
 

@@ -107,3 +107,28 @@ def test_the_web_tier_announces_and_does_nothing_else(
     assert not is_allowed(sqs.receive_message, QueueUrl=settings.resize_queue_url)
     assert not is_allowed(sqs.send_message, QueueUrl=mailbox(settings, "node-resize_i-0abc"), MessageBody="shutdown")
     assert not is_allowed(sqs.list_queues)
+
+
+def test_operators_keep_house_with_their_policy_and_the_web_tier_sees_the_numbers_with_its_own(
+    credentials: Callable[[str], dict[str, str]], queues: Queues
+) -> None:
+    def run(policy: str, program: str) -> str:
+        command = (sys.executable, "-c", program)
+        done = subprocess.run(
+            command, env=os.environ | credentials(policy), capture_output=True, text=True, check=False
+        )
+        assert "AccessDenied" not in done.stderr + done.stdout, done.stderr
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    announce_and_prune = """
+from uuid import UUID
+from photofleet.announce import announce_photo
+from photofleet.broker.control import prune_mailboxes
+assert announce_photo(UUID(int=1), "r1")
+prune_mailboxes(patience_s=0)
+"""
+    run("OperatePolicy", announce_and_prune)
+    eventually(lambda: queues.counts("RESIZE_QUEUE") == (1, 0))
+    look = "from photofleet.operations.status import get_status; print(get_status(ask=False).queues[0].waiting)"
+    assert run("UploadPolicy", look) == "1\n"

@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from photofleet.broker import create_app
-from photofleet.broker.app import PHOTOS
 from tests.photofleet.broker.conftest import StartFleet, announce, eventually
 from tests.photofleet.broker.queues import Queues
 
@@ -106,7 +104,10 @@ def test_a_task_that_hangs_is_ended_and_given_back_and_the_worker_lives(
 
 @pytest.mark.fails_on_stock
 def test_a_task_that_is_not_known_is_buried(queues: Queues, start_fleet: StartFleet) -> None:
-    create_app().send_task("photofleet.nonesuch", exchange=PHOTOS.name, exchange_type=PHOTOS.type, declare=[PHOTOS])
+    announce("cat")
+    (body,) = queues.bodies("RESIZE_QUEUE")
+    queues.empty()
+    queues.send("RESIZE_QUEUE", body.replace("photofleet.photo_uploaded", "photofleet.nonesuch"))
     with start_fleet():
         eventually(lambda: queues.counts("RESIZE_DEAD_LETTER") == (1, 0))
         eventually(lambda: queues.counts("RESIZE_QUEUE") == (0, 0))

@@ -7,6 +7,7 @@ from pathlib import Path
 from celery.exceptions import Reject
 
 from tests.bench.fleet import OURS, fleet_app
+from tests.photofleet.broker.queues import BUSY_WITH
 
 app = fleet_app(os.environ.get("TRANSPORT", OURS))
 app.conf.worker_concurrency = 1
@@ -27,6 +28,8 @@ def photo_uploaded(photo_id: str, request_id: str) -> None:
     note(photo_id)
     if photo_id.startswith("sleep"):
         time.sleep(float(photo_id.removeprefix("sleep").partition("-")[0]))
+    if photo_id == BUSY_WITH:
+        time.sleep(5)
     if photo_id == "kill":
         os.kill(os.getpid(), 9)
     if photo_id == "kill worker":

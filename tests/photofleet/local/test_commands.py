@@ -195,3 +195,11 @@ def test_every_option_is_explained(command: str) -> None:
     options = [parameter for parameter in local.commands[command].params if parameter.name != "help"]
     assert options
     assert all(getattr(option, "help", None) for option in options)
+
+
+def test_without_a_running_service_no_program_is_run(state: StateFolder) -> None:
+    result = _photofleet_local("exec", "--state", state.path, "true")
+
+    assert result.exit_code == 1
+    assert "not running" in result.output
+    assert "photofleet local up" in result.output

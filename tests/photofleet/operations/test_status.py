@@ -14,7 +14,7 @@ from photofleet.catalog.stages import GAVE_UP
 from photofleet.operations.outages import Outage
 from photofleet.operations.status import as_json, get_status
 from tests.conftest import running
-from tests.photofleet.broker.queues import Queues
+from tests.photofleet.broker.queues import BUSY_WITH, Queues
 from tests.photofleet.catalog.factories import create_finished_photo, create_photo
 
 
@@ -77,9 +77,9 @@ def busy_worker(queues: Queues, tmp_path: Path) -> Iterator[None]:
     shell = ("sh", "-c", f'exec "$0" "$@" 2> {log}', sys.executable, *command, *options)
     environment = {"NOTES": str(notes), "PHOTOFLEET_RECEIVE_WAIT": "1"}
     with running(shell, lambda: log.exists() and "ready." in log.read_text(), environment):
-        create_app().send_task(PHOTO_UPLOADED, kwargs={"photo_id": "sleep5", "request_id": "r1"})
+        create_app().send_task(PHOTO_UPLOADED, kwargs={"photo_id": BUSY_WITH, "request_id": "r1"})
         deadline = time.monotonic() + 20
-        while "sleep5" not in notes.read_text():
+        while BUSY_WITH not in notes.read_text():
             assert time.monotonic() < deadline
             time.sleep(0.05)
         yield
@@ -93,9 +93,9 @@ def test_workers_say_what_they_do_now(session: Session, busy_worker: None) -> No
     (worker,) = (worker for worker in status.workers if worker.name == "resize@here")
     (task,) = worker.tasks
     assert worker.processes == 1
-    assert task.photo_id == "sleep5"
+    assert task.photo_id == BUSY_WITH
     assert 0 <= task.running_s < 30
-    assert as_json(status)["workers"][0]["tasks"][0]["photo_id"] == "sleep5"
+    assert as_json(status)["workers"][0]["tasks"][0]["photo_id"] == BUSY_WITH
 
 
 def test_a_database_that_does_not_answer_is_named_in_a_sentence(queues: Queues, dead_database: None) -> None:

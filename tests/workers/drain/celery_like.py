@@ -1,6 +1,6 @@
 """A process like a Celery worker's: it notes its id in a pidfile, has a child, and ends only on the signals it heeds.
 
-    python -m tests.workers.drain.celery_like PIDFILE NOTES [SIGNAL…]
+    python -m tests.workers.drain.celery_like worker PIDFILE NOTES [SIGNAL…]
 
 The first line of NOTES is the child's id, and each signal that it gets is another.
 """
@@ -39,4 +39,4 @@ def main(pidfile: Path, notes: Path, heeded: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
+    main(Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:])

@@ -79,7 +79,15 @@ def start_worker(pidfile: Path, tmp_path: Path) -> Iterator[StartWorker]:
 
         def start(*heeded: str) -> CeleryLike:
             notes = tmp_path / f"notes-{next(names)}"
-            command = (sys.executable, "-m", "tests.workers.drain.celery_like", str(pidfile), str(notes), *heeded)
+            command = (
+                sys.executable,
+                "-m",
+                "tests.workers.drain.celery_like",
+                "worker",
+                str(pidfile),
+                str(notes),
+                *heeded,
+            )
             return CeleryLike(stack.enter_context(running(command, notes.exists, stop_signal=signal.SIGKILL)), notes)
 
         yield start

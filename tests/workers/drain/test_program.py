@@ -69,7 +69,7 @@ class Fleet:
 
     @property
     def notes(self) -> list[str]:
-        return self._notes.read_text().splitlines()
+        return [line.split(maxsplit=1)[1] for line in self._notes.read_text().splitlines()]
 
     @property
     def runs(self) -> bool:

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from photofleet.broker import PHOTO_UPLOADED, create_app
+from photofleet.catalog.identifiers import uuid7
 from tests.photofleet.broker.queues import Queues
 
 
 def test_a_worker_whose_network_cannot_be_loaded_ends_and_says_why_and_costs_no_photo_an_attempt(
     cloud: Mapping[str, str], queues: Queues, tmp_path: Path
 ) -> None:
-    create_app().send_task(PHOTO_UPLOADED, kwargs={"photo_id": "p1", "request_id": "r1"})
+    create_app().send_task(PHOTO_UPLOADED, kwargs={"photo_id": str(uuid7()), "request_id": "r1"})
     missing = tmp_path / "missing.pth"
     environment = {**cloud, "PHOTOFLEET_LABEL_MODEL": "resnet50", "PHOTOFLEET_LABEL_WEIGHTS": str(missing)}
     command = (sys.executable, "-m", "celery", "--app", "workers.label", "worker", "--queues", "label")

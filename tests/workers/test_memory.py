@@ -1,0 +1,43 @@
+"""A picture for which there is not enough memory is not called a bad one."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from photofleet.images.formats import Format
+from tests.pictures import encode, noise
+
+DECODE = """
+import sys
+from photofleet.images.formats import Format
+from workers.image import decode
+from workers.memory import MEGABYTE, limit_memory, memory_left
+import resource
+
+format, path, spare = Format.named(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+limit_memory(10_000)
+taken = 10_000 * MEGABYTE - memory_left()
+limit_memory(int(taken / MEGABYTE) + spare)
+with open(path, "rb") as file:
+    try:
+        print(decode(file, format, max_pixels=50_000_000).size)
+    except Exception as error:
+        print(type(error).__name__)
+"""
+
+
+def decoded(format: Format, file: Path, spare_megabytes: int) -> str:
+    command = (sys.executable, "-c", DECODE, format.value, str(file), str(spare_megabytes))
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Only Linux counts a process's memory so.")
+@pytest.mark.parametrize("format", list(Format))
+def test_a_decoder_that_runs_out_of_memory_does_not_blame_the_file(format: Format, tmp_path: Path) -> None:
+    file = tmp_path / "picture"
+    file.write_bytes(encode(noise(3000, 2000, seed="large"), format))
+
+    assert decoded(format, file, spare_megabytes=10) == "MemoryError"
+    assert decoded(format, file, spare_megabytes=1000) == "(3000, 2000)"
