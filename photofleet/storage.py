@@ -1,6 +1,7 @@
 """Where photos' bytes are kept: the keys of objects in S3, and transfers to and from it."""
 
 import base64
+import hashlib
 from functools import cache
 from http import HTTPStatus
 from typing import IO, Any
@@ -15,6 +16,13 @@ from photofleet.settings import get_settings
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 """A rendition never changes under its key, so that browsers and the CDN may keep it for as long as they can."""
+
+CHUNK = 2**20
+
+
+class DamagedTransferError(Exception):
+    """What arrived from S3 is not what was stored there."""
+
 
 STORAGE_ERRORS = (BotoCoreError, ClientError)
 
@@ -73,10 +81,22 @@ def put_original(photo_id: UUID, file: IO[bytes], content_type: str, sha256: byt
     )
 
 
-def get_original(photo_id: UUID, into: IO[bytes]) -> None:
-    """Write an uploaded file into `into`, and stand at its beginning."""
+def get_original(photo_id: UUID, into: IO[bytes], sha256: bytes) -> None:
+    """Write an uploaded file into `into`, and stand at its beginning.
+
+    Raises:
+        DamagedTransferError: What arrived has another hash: it must not be taken for what was uploaded.
+        STORAGE_ERRORS: what S3 answers instead.
+    """
     bucket, key = get_settings().originals_bucket, original_key(photo_id)
     _s3().download_fileobj(bucket, key, into, Config=TransferConfig(use_threads=False))
+    size = into.tell()
+    into.seek(0)
+    arrived = hashlib.sha256()
+    while chunk := into.read(CHUNK):
+        arrived.update(chunk)
+    if arrived.digest() != sha256:
+        raise DamagedTransferError(f"{key} arrived damaged, with {size} bytes")
     into.seek(0)
 
 

@@ -92,7 +92,7 @@ def _work(
     if photo is None:  # deleted since the stage was started
         return None
     with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as original:
-        get_original(photo_id, original)
+        get_original(photo_id, original, photo.sha256)
         try:
             record = work(photo, original)
         except BadImage as bad:

@@ -24,8 +24,9 @@ def upload(session: Session) -> Upload:
 
     def store(data: bytes, format: Format = Format.JPEG) -> Photo:
         photo_id = uuid7()
-        storage.put_original(photo_id, BytesIO(data), format.content_type, sha256(data).digest())
-        photo = create_photo(session, id=photo_id, format=format.value, size=len(data))
+        digest = sha256(data).digest()
+        storage.put_original(photo_id, BytesIO(data), format.content_type, digest)
+        photo = create_photo(session, id=photo_id, format=format.value, size=len(data), sha256=digest)
         session.commit()
         return photo
 

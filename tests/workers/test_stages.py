@@ -1,6 +1,8 @@
 """The work on a photo as its fleets do it, against the real S3 and the real database."""
 
 from collections.abc import Callable
+from hashlib import sha256
+from io import BytesIO
 from uuid import UUID
 
 import pytest
@@ -121,3 +123,19 @@ def test_what_breaks_for_another_reason_is_tried_again_and_given_up_after_the_la
         last = attempt == stages.MAX_ATTEMPTS
         assert rejected.value.requeue is not last
         assert states(look(photo.id))["resize"] == ("failed" if last else "waiting")
+
+
+@pytest.mark.parametrize("arrives", [b"", b"half of it"])
+def test_what_arrives_damaged_from_storage_is_not_the_fault_of_the_file(
+    task: Task, stage: str, upload: Upload, look: Callable[[UUID], Photo], arrives: bytes
+) -> None:
+    photo = upload(encode(corners(), Format.JPEG))
+    storage.put_original(photo.id, BytesIO(arrives), "image/jpeg", sha256(arrives).digest())
+
+    with pytest.raises(Reject) as rejected:
+        task(str(photo.id), "r1")
+
+    assert rejected.value.requeue
+    (tried,) = (s for s in look(photo.id).stages if s.name == stage)
+    assert (tried.state, tried.attempts) == ("waiting", 1)
+    assert "arrived damaged" in (tried.last_error or "")
