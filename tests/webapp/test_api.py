@@ -53,8 +53,6 @@ def test_a_search_for_nothing_or_too_much_is_refused(client: FlaskClient, addres
 
 
 @pytest.mark.parametrize("address", [f"/api/v1/photos/{UUID(int=1)}", "/api/v1/photos/1", "/api/v1/nothing"])
-    "address", ["/api/v1/photos/01a20100-e484-7964-94b8-b027f285b885", "/api/v1/photos/1", "/api/v1/nothing"]
-)
 def test_what_is_not_there_is_a_problem_that_programs_can_read(client: FlaskClient, address: str) -> None:
     response = client.get(address)
 

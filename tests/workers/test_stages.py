@@ -139,3 +139,14 @@ def test_what_arrives_damaged_from_storage_is_not_the_fault_of_the_file(
     (tried,) = (s for s in look(photo.id).stages if s.name == stage)
     assert (tried.state, tried.attempts) == ("waiting", 1)
     assert "arrived damaged" in (tried.last_error or "")
+
+
+def test_a_process_that_is_told_to_end_while_it_fetches_a_photo_ends(upload: Upload) -> None:
+    class Ending(BytesIO):
+        def write(self, *_: object) -> int:
+            raise SystemExit
+
+    photo = upload(encode(corners(), Format.JPEG))
+
+    with pytest.raises(SystemExit):
+        storage.get_original(photo.id, Ending(), photo.sha256)
