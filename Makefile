@@ -28,7 +28,7 @@ demo: install ## Upload sample photos (or PHOTOS=path) to the local service, and
 .PHONY: test
 test: install check browser ## Install what is needed and run every check and every test.
 	@echo "==> Running the tests"
-	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(TESTS)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 .PHONY: stock
 stock: install ## Prove that the broker's experiments fail on kombu's own SQS transport.

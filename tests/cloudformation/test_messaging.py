@@ -54,11 +54,11 @@ def test_what_one_fleet_does_with_its_message_does_not_concern_the_other(
 
 
 @pytest.mark.parametrize(("queue", "dead_letter"), list(zip(QUEUES, DEAD_LETTERS, strict=True)))
-def test_a_message_that_fails_five_times_ends_in_its_own_dead_letter_queue(
+def test_a_message_that_is_received_ten_times_in_vain_ends_in_its_own_dead_letter_queue(
     cloud: Mapping[str, str], sqs: Any, sns: Any, queue: str, dead_letter: str
 ) -> None:
     sns.publish(TopicArn=cloud["PHOTOFLEET_TOPIC_ARN"], Message=BODY)
-    for _ in range(5):
+    for _ in range(10):
         (message,) = _receive(sqs, cloud[queue])
         sqs.change_message_visibility(
             QueueUrl=cloud[queue], ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0

@@ -130,18 +130,19 @@ def test_whoever_asks_leaves_no_mailbox_behind(two_workers: dict[str, Fleet]) ->
 def test_mailboxes_of_dead_workers_are_pruned_and_one_that_is_busy_keeps_its_own(
     start_fleet: StartFleet, queues: Queues, control: Control
 ) -> None:
-    with start_fleet(node="resize@dead") as dead, start_fleet("--pool", "solo", node="resize@busy") as busy:
+    with start_fleet("--pool", "solo", node="resize@busy") as busy, start_fleet(node="resize@dead") as dead:
         eventually(lambda: set(mailboxes("node")) >= {mailbox("resize@dead"), mailbox("resize@busy")})
         os.killpg(dead.process.pid, signal.SIGKILL)
         dead.process.wait()
-        announce("sleep30")  # with this pool, the event loop stands still meanwhile
-        eventually(lambda: "sleep30" in busy.notes)
+        time.sleep(1.5)  # its last request at the queue is over, and takes no message with it
+        announce("sleep40")  # with this pool, the event loop stands still meanwhile
+        eventually(lambda: "sleep40" in busy.notes)
 
         pruned = prune_mailboxes(patience_s=4)
 
         assert mailbox("resize@dead") in pruned
         assert mailbox("resize@busy") not in pruned
-        assert "sleep30 done" not in busy.notes
+        assert "sleep40 done" not in busy.notes
         assert mailbox("resize@busy") in mailboxes("node")
 
 

@@ -14,6 +14,7 @@ OUTPUTS = {
     "ResizeDeadLetterUrl": "http://localhost:4566/000000000000/resize-dead",
     "LabelQueueUrl": "http://localhost:4566/000000000000/label",
     "LabelDeadLetterUrl": "http://localhost:4566/000000000000/label-dead",
+    "ControlPrefix": "photofleet-control",
     "OriginalsBucket": "originals",
     "RenditionsBucket": "renditions",
     "RenditionsDomain": "d111.cloudfront.net",
