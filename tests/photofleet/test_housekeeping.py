@@ -1,6 +1,5 @@
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from photofleet.housekeeping import keep_house
 from photofleet.settings import get_settings
+from tests.photofleet.broker.conftest import eventually
 from tests.photofleet.broker.queues import Queues
 from tests.photofleet.catalog.factories import create_photo
 
@@ -31,13 +31,6 @@ def forget_a_photo(session: Session) -> None:
     photo = create_photo(session)
     photo.uploaded_at = datetime.now(UTC) - timedelta(hours=1)
     session.commit()
-
-
-def eventually(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
 
 
 def test_it_sweeps_again_and_again(session: Session, queues: Queues, change_settings: Callable[..., None]) -> None:

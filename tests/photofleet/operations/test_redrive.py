@@ -25,6 +25,7 @@ from photofleet.operations.dead_letters import DeadLetterQueue
 from photofleet.operations.redrive import redrive
 from photofleet.sweeper import sweep
 from tests.conftest import running
+from tests.photofleet.broker.conftest import eventually
 from tests.photofleet.broker.queues import Queues
 from tests.photofleet.catalog.factories import create_finished_photo, create_photo
 from tests.photofleet.operations.conftest import Bury
@@ -240,10 +241,3 @@ def resize_fleet(folder: Path) -> AbstractContextManager[object]:
     shell = ("sh", "-c", f'exec "$0" "$@" 2> {log}', *command, *options)
     ready = lambda: log.exists() and "ready." in log.read_text()  # noqa: E731
     return running(shell, ready, {"PHOTOFLEET_RECEIVE_WAIT": "1"})
-
-
-def eventually(happened: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)

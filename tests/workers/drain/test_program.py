@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from photofleet.broker import PHOTO_UPLOADED, create_app
 from tests.conftest import running
+from tests.photofleet.broker.conftest import announce
 from tests.photofleet.broker.queues import Queues
 from tests.photofleet.local.processes import eventually
 from tests.workers.drain.autoscaling_service import AutoscalingService
@@ -54,10 +54,6 @@ def logged(
     is_ready: Callable[[], bool] = lambda: log.exists() and ready in log.read_text(encoding="utf-8")  # noqa: E731
     with running(with_log, is_ready, environment) as process:
         yield process
-
-
-def announce(photo_id: str) -> None:
-    create_app().send_task(PHOTO_UPLOADED, kwargs={"photo_id": photo_id, "request_id": "r1"})
 
 
 class Fleet:
