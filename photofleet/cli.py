@@ -75,7 +75,7 @@ def retry() -> None:
     configure_logging(get_settings())
     with transaction() as session:
         photos = reopen_failed(session)
-    click.echo(f"Photos to be tried again: {len(photos)}. The sweeper announces them within a minute or two.")
+    click.echo(f"Photos to be tried again: {photos}. The sweeper announces them within a minute or two.")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from photofleet.broker.control import AWS_ERRORS, prune_mailboxes
+from photofleet.broker.control import prune_mailboxes
+from photofleet.broker.sqs.clients import AWS_ERRORS
 from photofleet.operations.metrics import emit
 from photofleet.operations.outages import Outage
 from photofleet.operations.status import get_status
@@ -33,14 +34,15 @@ def keep_house(stop: threading.Event) -> None:
 
 
 def log_metrics() -> None:
-    """Log how the service stands, for CloudWatch to draw and to alarm on."""
-    emit(get_status(ask=False))
+    """Log how the service stands, for CloudWatch to draw and to alarm on, if logs are for machines."""
+    if get_settings().log_format == "json":
+        emit(get_status(ask=False))
 
 
 def prune() -> None:
     """Delete the mailboxes of dead workers."""
     for name in prune_mailboxes():
-        logger.info("deleted the mailbox %s, whose worker has gone", name)
+        logger.info("deleted the mailbox %s, which nobody reads any more", name)
 
 
 def _repeat(chore: Callable[[], object], interval: float, stop: threading.Event) -> None:

@@ -27,7 +27,10 @@ STORAGE_ERRORS = (BotoCoreError, ClientError)
 
 
 def is_storage_outage(error: Exception) -> bool:
-    """Whether S3 did not answer, or could not, or refused us; and not only that it has no such object."""
+    """Whether S3 did not answer, or could not, or refused us; and not only that it has no such object.
+
+    To whom may not list the bucket (`s3:ListBucket`), S3 says of what is not there that it is forbidden.
+    """
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         return bool(status != HTTPStatus.NOT_FOUND)

@@ -230,7 +230,10 @@ class Server:
 
 
 async def _until_first(*works: Coroutine[Any, Any, Any]) -> Any:
-    """Run until the first ends, and no longer; return what it returns."""
+    """Run until the first ends, and no longer; return what it returns.
+
+    Where several have ended, it is what the last of them does: whether a client has gone comes last, and counts most.
+    """
     tasks = [asyncio.create_task(work) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -238,7 +241,7 @@ async def _until_first(*works: Coroutine[Any, Any, Any]) -> Any:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    return done.pop().result()
+    return [task for task in tasks if task in done][-1].result()
 
 
 async def _pass_request(client: Peer, target: Peer) -> None:

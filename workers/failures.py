@@ -9,7 +9,8 @@
                  limit                              one failed: given up      dead-letter queue
     out of       an allocation beyond the limit     as transient              as transient
     memory       of workers/memory.py
-    outage       the database or AWS is away        waiting; it does not      comes again after such a time
+    outage       the database or AWS is away        waiting; where that can   comes again after such a time
+                                                    be recorded, it does not
                                                     count as an attempt
     hung         killed at the hard time limit      running until the next    comes again after such a time; the
     poison       its process dies                   attempt; after the last   attempt after the last goes to the
@@ -33,7 +34,7 @@ from celery.exceptions import Reject
 from sqlalchemy import exc
 
 from photofleet.catalog.database import transaction
-from photofleet.catalog.stages import GAVE_UP, MAX_ATTEMPTS, Refusal, fail_stage, postpone_stage
+from photofleet.catalog.stages import GAVE_UP, MAX_ATTEMPTS, Refusal, fail_stage, has_failed, postpone_stage
 from photofleet.settings import get_settings
 from photofleet.storage import is_storage_outage
 
@@ -66,9 +67,15 @@ def fail(name: str, photo_id: UUID, sentence: str, last_error: str, clean_up: Ca
     In this order: another attempt that is under way may still be done first, and what it has stored must stay.
     """
     with transaction() as session:
-        has_ended = fail_stage(session, photo_id, name, sentence, last_error, says_little=last_error == DIED)
-    if has_ended:
-        clean_up(photo_id)
+        fail_stage(session, photo_id, name, sentence, last_error, says_little=last_error == DIED)
+    clean_up_failed(name, photo_id, clean_up)
+
+
+def clean_up_failed(name: str, photo_id: UUID, clean_up: Callable[[UUID], None]) -> None:
+    """Clean up what attempts may have left, if the stage has failed; nobody has it tried anew meanwhile."""
+    with transaction() as session:
+        if has_failed(session, photo_id, name):
+            clean_up(photo_id)
 
 
 def refuse(refusal: Refusal, name: str, photo_id: UUID, clean_up: Callable[[UUID], None]) -> Reject | None:
@@ -79,7 +86,7 @@ def refuse(refusal: Refusal, name: str, photo_id: UUID, clean_up: Callable[[UUID
         case Refusal.EXHAUSTED:
             return _give_up(name, photo_id, DIED, clean_up)
         case Refusal.GIVEN_UP:
-            clean_up(photo_id)  # whoever gave it up may have been killed before
+            clean_up_failed(name, photo_id, clean_up)  # whoever gave it up may have been killed before
             # It is the one that should be in the dead-letter queue, or one more that was sent for another stage's sake.
             return Reject(refusal.value, requeue=False) if _is_redelivered() else None
         case Refusal.BUSY:
@@ -87,11 +94,20 @@ def refuse(refusal: Refusal, name: str, photo_id: UUID, clean_up: Callable[[UUID
 
 
 def settle(
-    name: str, photo_id: UUID, attempt: int | Refusal, error: Exception, clean_up: Callable[[UUID], None]
+    name: str, photo_id: UUID, attempt: int | Refusal | None, error: Exception, clean_up: Callable[[UUID], None]
 ) -> Reject:
-    """Record that an attempt went wrong, and return what brings its message again, or sends it away for good."""
+    """Record that an attempt went wrong, and return what brings its message again, or sends it away for good.
+
+    Args:
+        name: The stage.
+        photo_id: The photo.
+        attempt: The attempt's number, if one was begun.
+        error: What went wrong.
+        clean_up: Removes what it may have left.
+    """
     last_error = in_a_line(error)
-    error.__traceback__ = None  # it holds the picture, and memory may be what is missing
+    for cause in filter(None, (error, error.__cause__)):
+        cause.__traceback__ = None  # it holds the picture, and memory may be what is missing
     try:
         if isinstance(attempt, int):
             counts = not is_outage(error)

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from celery.exceptions import InvalidTaskError
+from celery.exceptions import InvalidTaskError, SoftTimeLimitExceeded
 from celery.worker.request import Request
 from celery.worker.state import task_ready
 
@@ -25,8 +25,8 @@ class PhotoRequest(Request):  # type: ignore[misc]  # Celery has no types
         """
         try:
             super().__init__(message, **kwargs)
-            said = {**message.headers, **message.payload[2]}
-            odd = [name for name in NEVER_SENT if _says_something(said.get(name))]
+            places = (message.headers, message.payload[2])
+            odd = [name for name in NEVER_SENT if any(_says_something(place.get(name)) for place in places)]
             photo_id, request_id = self.kwargs["photo_id"], self.kwargs["request_id"]
             is_ours = not odd and not self.args and self.kwargs.keys() == {"photo_id", "request_id"}
             is_ours = is_ours and isinstance(request_id, str) and str(UUID(photo_id)) == photo_id
@@ -39,8 +39,11 @@ class PhotoRequest(Request):  # type: ignore[misc]  # Celery has no types
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
         """Settle a task that raised, or whose process died."""
         with log_context(**self._ids):
-            if isinstance(getattr(exc_info.exception, "exc", exc_info.exception), MemoryError):
-                task_ready(self)  # Celery would end the worker, where it is one of its processes that is too large
+            error = getattr(exc_info.exception, "exc", exc_info.exception)
+            # Where memory ends in a process, Celery would end the worker. And the soft time limit may strike when the
+            # attempt has been settled already, as during the pause in an outage.
+            if isinstance(error, MemoryError | SoftTimeLimitExceeded):
+                task_ready(self)
                 return self.reject(requeue=True)
             return super().on_failure(exc_info, *args, **kwargs)
 

@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from photofleet.catalog.database import transaction
 from photofleet.catalog.models import Photo
 from photofleet.catalog.photos import get_present_photo
-from photofleet.catalog.stages import Refusal, finish_stage, has_failed, start_stage
+from photofleet.catalog.stages import Refusal, finish_stage, start_stage
 from photofleet.logs import log_context
 from photofleet.settings import get_settings
 from photofleet.storage import get_original
-from workers.failures import fail, in_a_line, is_outage, refuse, settle
+from workers.failures import clean_up_failed, fail, in_a_line, is_outage, refuse, settle
 from workers.image import BadImage
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def run_stage(
         Reject: when the message is to come again, or to end in the dead-letter queue.
     """
     with log_context(request_id=request_id, photo_id=str(photo_id)):
-        attempt: int | Refusal = 0
+        attempt: int | Refusal | None = None
         try:
             attempt = _start(name, photo_id)
             if isinstance(attempt, Refusal):
@@ -103,8 +103,6 @@ def _work(
             record(session)
             logger.info("%s: done", name)
             return None
-        is_given_up = has_failed(session, photo_id, name)
     logger.info("%s: another attempt was faster", name)
-    if is_given_up:  # and cleaned up before this one stored its results
-        clean_up(photo_id)
+    clean_up_failed(name, photo_id, clean_up)  # whoever gave it up did so before this one stored its results
     return None

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -14,11 +15,8 @@ from celery.worker.control import inspect_command
 from celery.worker.state import active_requests
 
 from photofleet.broker.app import create_app
-from photofleet.broker.sqs import AWS_ERRORS
 
 logger = logging.getLogger(__name__)
-
-__all__ = ["AWS_ERRORS", "RunningTask", "WorkerReport", "ask_workers", "prune_mailboxes"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def ask_workers(timeout: float = 1.0) -> list[WorkerReport]:
 
 
 def prune_mailboxes(patience_s: float = 120) -> list[str]:
-    """Delete the mailboxes of workers that have gone, and return their names; it takes so long to be sure of it.
+    """Delete the mailboxes of who has gone, and return their names; it takes so long to be sure of it.
 
     Raises:
         AWS_ERRORS: what AWS answers instead.
@@ -77,8 +75,7 @@ def prune_mailboxes(patience_s: float = 120) -> list[str]:
     app = _app()
 
     def ask() -> set[str]:
-        replies = _asker().submit(app.control.broadcast, "ping", reply=True, timeout=PATIENT_S).result()
-        return {name for reply in replies or () for name in reply}
+        return {name for name, _ in _asker().submit(_broadcast, "ping", PATIENT_S).result()}
 
     with app.connection_for_write() as connection:
         pruned: list[str] = connection.transport.mailboxes.prune(ask, patience_s)
@@ -114,13 +111,18 @@ def _running_task(task: Any) -> RunningTask:
 
 
 def _ask(timeout: float) -> list[WorkerReport]:
-    replies = _app().control.broadcast("work", reply=True, timeout=timeout) or ()
     reports = []
-    for reply in replies:
-        for name, answer in reply.items() if isinstance(reply, dict) else ():
-            try:
-                tasks = tuple(_running_task(task) for task in answer["tasks"][:MOST_TASKS])
-                reports.append(WorkerReport(str(name), int(answer["processes"]), tasks))
-            except (AttributeError, KeyError, OverflowError, TypeError, ValueError):  # any worker may write anything
-                logger.warning("%s answers nonsense: %.200r", name, answer)
+    for name, answer in _broadcast("work", timeout):
+        try:
+            tasks = tuple(_running_task(task) for task in answer["tasks"][:MOST_TASKS])
+            reports.append(WorkerReport(name, int(answer["processes"]), tasks))
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+            logger.warning("%s answers nonsense: %.200r", name, answer)
     return sorted(reports, key=lambda report: report.name)
+
+
+def _broadcast(command: str, timeout: float) -> Iterator[tuple[str, Any]]:
+    """Ask all workers; yield each one's name and answer, which may be anything, as any worker may write anything."""
+    for reply in _app().control.broadcast(command, reply=True, timeout=timeout) or ():
+        if isinstance(reply, dict):
+            yield from ((str(name), answer) for name, answer in reply.items())

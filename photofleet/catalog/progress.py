@@ -1,18 +1,27 @@
 """How the work on all photos gets on, for the person on call; what these return covers every stage at once."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from photofleet.catalog.models import DONE, FAILED, WAITING, Photo, Stage
+from photofleet.catalog.models import DONE, FAILED, RUNNING, WAITING, Photo, Stage
 
 
-class FailedPhotos(NamedTuple):
-    """Photos that failed in one stage for one reason: how many, what the newest failed of, and when."""
+@dataclass(frozen=True)
+class FailedPhotos:
+    """Photos that failed in one stage for the same reason.
+
+    Attributes:
+        stage: The stage.
+        reason: The sentence that their uploaders read.
+        photos: How many there are.
+        last_error: What went wrong with the newest of them, for engineers.
+        latest: When the newest failed.
+    """
 
     stage: str
     reason: str
@@ -21,17 +30,18 @@ class FailedPhotos(NamedTuple):
     latest: datetime
 
 
-def longest_waits(session: Session) -> dict[str, float]:
+def longest_waits(session: Session, *, longest_attempt: timedelta) -> dict[str, float]:
     """For how many seconds the photo has waited, by stage, that has waited longest; without stages where none waits.
 
-    A photo begins to wait when it is uploaded, and anew when an attempt has gone wrong or it is opened again.
+    A photo begins to wait when it is uploaded, and anew when an attempt has gone wrong or it is opened again. One whose
+    attempt began longer ago than an attempt can last waits, too: it has died.
     """
+    is_waiting = (Stage.state == WAITING) | (
+        (Stage.state == RUNNING) & (Stage.updated_at < func.now() - longest_attempt)
+    )
     waited = func.extract("epoch", func.now() - func.min(Stage.updated_at))
     rows = session.execute(
-        select(Stage.name, waited)
-        .join(Photo)
-        .where(Stage.state == WAITING, Photo.deleted_at.is_(None))
-        .group_by(Stage.name)
+        select(Stage.name, waited).join(Photo).where(is_waiting, Photo.deleted_at.is_(None)).group_by(Stage.name)
     )
     return {name: float(seconds) for name, seconds in rows}
 

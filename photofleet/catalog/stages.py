@@ -1,6 +1,5 @@
 """The stages of a photo's work: taken up, finished, failed, or tried anew."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from enum import Enum
 from typing import Any
@@ -66,8 +65,9 @@ def start_stage(session: Session, photo_id: UUID, name: str, *, alive: timedelta
 
 
 def has_failed(session: Session, photo_id: UUID, name: str) -> bool:
-    """Whether a stage has failed for good."""
-    return session.scalar(select(Stage.state).where(Stage.photo_id == photo_id, Stage.name == name)) == FAILED
+    """Whether a stage has failed for good; until the transaction ends, nobody can have it tried anew."""
+    found = select(Stage.state).where(Stage.photo_id == photo_id, Stage.name == name).with_for_update()
+    return session.scalar(found) == FAILED
 
 
 def finish_stage(session: Session, photo_id: UUID, name: str) -> bool:
@@ -110,7 +110,7 @@ def postpone_stage(
     _end(session, photo_id, name, state=WAITING, **_noted(last_error), **attempts)
 
 
-def reopen_failed(session: Session, *, stage: str | None = None, error: str = GAVE_UP) -> Sequence[UUID]:
+def reopen_failed(session: Session, *, stage: str | None = None, error: str = GAVE_UP) -> int:
     """Have stages that failed for a reason tried anew, as soon as a sweeper looks.
 
     Args:
@@ -119,18 +119,24 @@ def reopen_failed(session: Session, *, stage: str | None = None, error: str = GA
         error: The reason, as the uploader reads it.
 
     Returns:
-        The photos.
+        How many photos that concerns.
     """
-    photos = set(
-        session.scalars(
-            update(Stage)
-            .where(Stage.state == FAILED, Stage.error == error, Stage.name == stage if stage else true())
-            .values(_REOPENED)
-            .returning(Stage.photo_id)
-        )
+    reopened = (
+        update(Stage)
+        .where(Stage.state == FAILED, Stage.error == error, Stage.name == stage if stage else true())
+        .values(_REOPENED)
+        .returning(Stage.photo_id)
+        .cte("reopened")  # and not a list, which could be longer than what a statement may hold
     )
-    session.execute(update(Photo).where(Photo.id.in_(photos)).values(announced_at=None, announcements=0))
-    return sorted(photos)
+    photos = session.scalars(
+        update(Photo)
+        .where(Photo.id.in_(select(reopened.c.photo_id)))
+        .values(announced_at=None, announcements=0)
+        .returning(Photo.id)
+        .execution_options(synchronize_session=False)
+    )
+    session.expire_all()
+    return len(photos.all())
 
 
 def reopen_stage(session: Session, photo_id: UUID, name: str) -> bool:

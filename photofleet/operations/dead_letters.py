@@ -49,11 +49,13 @@ def decode(body: str) -> Announcement | None:
     try:
         message = json.loads(body)
         task = message["headers"]["task"]
-        _, arguments, *_ = json.loads(message["body"])
+        positional, arguments, *_ = json.loads(message["body"])
         photo_id, request_id = UUID(arguments["photo_id"]), arguments["request_id"]
+        is_ours = task == PHOTO_UPLOADED and not positional and arguments.keys() == {"photo_id", "request_id"}
+        is_ours = is_ours and isinstance(request_id, str) and str(photo_id) == arguments["photo_id"]
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return None
-    return Announcement(task, photo_id, request_id) if task == PHOTO_UPLOADED and isinstance(request_id, str) else None
+    return Announcement(task, photo_id, request_id) if is_ours else None
 
 
 class DeadLetterQueue:

@@ -1,7 +1,7 @@
 """The queues' numbers as metrics, in log lines: CloudWatch's embedded metric format.
 
-CloudWatch Logs makes metrics of such lines by itself, so nothing has to be called and nothing can fail; they are
-written to JSON logs only. The sender's role needs `sqs:GetQueueAttributes` on the four queues.
+CloudWatch Logs makes metrics of such lines by itself, so nothing has to be called and nothing can fail. The
+sender's role needs `sqs:GetQueueAttributes` on the four queues.
 
 The format is specified under "Embedded metric format" in Amazon CloudWatch's user guide.
 """
@@ -28,14 +28,13 @@ UNITS = {
 
 
 def emit(status: Status) -> None:
-    """Log one line for each queue, if logs are for machines.
+    """Log one line for each queue.
 
     Every process that does so reports the same numbers, so that Average and Maximum are right with any number of them.
     """
-    if get_settings().log_format == "json":
-        for queue in status.queues:
-            # As a message: the formatter drops what is given as `extra` and begins with an underscore.
-            logger.info(_line(queue, status))
+    for queue in status.queues:
+        # As a message: the formatter drops what is given as `extra` and begins with an underscore.
+        logger.info(_line(queue, status))
 
 
 def _line(queue: QueueStatus, status: Status) -> dict[str, object]:

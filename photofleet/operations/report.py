@@ -6,8 +6,9 @@ from typing import Any
 
 from photofleet.broker.control import WorkerReport
 from photofleet.catalog.models import Photo, Stage
+from photofleet.catalog.progress import FailedPhotos
 from photofleet.operations.dead_letters import DeadLetter
-from photofleet.operations.status import FailureStatus, Status
+from photofleet.operations.status import Status
 from photofleet.operations.text import count, duration, printable, table
 
 
@@ -59,7 +60,7 @@ def _describe_failures(status: Status) -> Iterator[str]:
         yield from _describe_failure(failure, status.taken_at)
 
 
-def _describe_failure(failure: FailureStatus, now: datetime) -> Iterator[str]:
+def _describe_failure(failure: FailedPhotos, now: datetime) -> Iterator[str]:
     latest = duration((now - failure.latest).total_seconds())
     yield f"  {failure.stage}: {count(failure.photos, 'photo')}, the last {latest} ago: {printable(failure.reason)}"
     if failure.last_error:

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from photofleet.broker.app import TIME_LIMIT_S
 from photofleet.broker.control import WorkerReport, ask_workers
 from photofleet.catalog.database import transaction
 from photofleet.catalog.models import STAGES
-from photofleet.catalog.progress import failed_photos, finished_within, longest_waits
+from photofleet.catalog.progress import FailedPhotos, failed_photos, finished_within, longest_waits
 from photofleet.operations.outages import Outage, naming_outages
 from photofleet.operations.queues import get_depth
 from photofleet.settings import get_settings
@@ -43,31 +44,12 @@ class QueueStatus:
 
 
 @dataclass(frozen=True)
-class FailureStatus:
-    """Photos that failed in one stage for the same reason.
-
-    Attributes:
-        stage: The stage.
-        reason: The sentence that their uploaders read.
-        photos: How many there are.
-        last_error: What went wrong with the newest of them, for engineers.
-        latest: When the newest failed.
-    """
-
-    stage: str
-    reason: str
-    photos: int
-    last_error: str | None
-    latest: datetime
-
-
-@dataclass(frozen=True)
 class Status:
     """Everything at one moment; `workers` is None where they were not or could not be asked: `workers_error`."""
 
     taken_at: datetime
     queues: tuple[QueueStatus, ...]
-    failures: tuple[FailureStatus, ...]
+    failures: tuple[FailedPhotos, ...]
     workers: tuple[WorkerReport, ...] | None
     workers_error: str | None
 
@@ -85,13 +67,14 @@ def get_status(*, ask: bool = True, timeout: float = 1.0) -> Status:
     """
     taken_at = datetime.now(UTC)
     with transaction() as session:
-        waits, finished = longest_waits(session), finished_within(session, RATE_PERIOD)
+        waits = longest_waits(session, longest_attempt=timedelta(seconds=TIME_LIMIT_S))
+        finished = finished_within(session, RATE_PERIOD)
         failures = failed_photos(session, limit=MOST_REASONS)
     workers, workers_error = _ask(timeout) if ask else (None, None)
     return Status(
         taken_at=taken_at,
         queues=tuple(_queue_status(stage, waits.get(stage), finished.get(stage, 0)) for stage in STAGES),
-        failures=tuple(FailureStatus(**failure._asdict()) for failure in failures),
+        failures=tuple(failures),
         workers=workers,
         workers_error=workers_error,
     )

@@ -23,8 +23,8 @@ def duration(seconds: float) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """A number of things: 1 photo, 2 photos."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """A number of things: 1 photo, 2,000 photos."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from photofleet.broker.control import RunningTask, WorkerReport
 from photofleet.catalog.models import Photo, Stage
+from photofleet.catalog.progress import FailedPhotos
 from photofleet.catalog.stages import GAVE_UP, fail_stage, start_stage
-from photofleet.operations.status import FailureStatus, QueueStatus, Status, get_status
+from photofleet.operations.status import QueueStatus, Status, get_status
 from photofleet.settings import get_settings
 from photofleet.sweeper import sweep
 from tests.photofleet.broker.queues import Queues
@@ -269,8 +270,8 @@ def queue(**changes: Any) -> QueueStatus:
     return QueueStatus(name="resize", **(numbers | changes))
 
 
-def failure(reason: str) -> FailureStatus:
-    return FailureStatus("resize", reason, 2, None, NOW)
+def failure(reason: str) -> FailedPhotos:
+    return FailedPhotos("resize", reason, 2, None, NOW)
 
 
 @pytest.mark.parametrize(

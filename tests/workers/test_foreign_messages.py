@@ -45,6 +45,14 @@ def message(
     )
 
 
+def unpacking_message() -> str:
+    """A message of 400 bytes, of which Python's codecs would make 400 MB."""
+    packed = json.loads(message(body=base64.b64encode(bz2.compress(bytes(400_000_000))).decode()))
+    packed |= {"content-type": "application/text", "content-encoding": "bz2_codec"}
+    packed["properties"]["body_encoding"] = "base64"
+    return json.dumps(packed)
+
+
 FOREIGN = {
     "a body that is no JSON": message(body="{"),
     "no body": message(body=""),
@@ -58,11 +66,16 @@ FOREIGN = {
     "a time limit": message(timelimit=["a", "b"]),
     "half a time limit": message(timelimit=[1]),
     "a time limit in a word": message(timelimit="abc"),
+    "a time limit that is taken back": message(timelimit=["a", "b"], embed=NOTHING | {"timelimit": None}),
+    "a time in the past that is taken back": message(expires="2001-01-01T00:00:00", embed=NOTHING | {"expires": None}),
+    "a time in the future that is taken back": message(eta="2101-01-01T00:00:00", embed=NOTHING | {"eta": None}),
+    "stamps that are taken back": message(stamped_headers=5, embed=NOTHING | {"stamped_headers": None}),
     "a time in the past": message(expires="2001-01-01T00:00:00"),
     "a time in the future": message(eta="2101-01-01T00:00:00"),
     "stamps": message(stamped_headers=5),
     "something to do next": message(embed=NOTHING | {"callbacks": [CALLED]}),
     "a task that is not known": message(task="photofleet.nonesuch"),
+    "an encoding that compresses": unpacking_message(),
     "a compression": message(
         body=base64.b64encode(bz2.compress(bytes(400_000_000))).decode(), compression="application/x-bz2"
     ),

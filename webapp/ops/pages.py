@@ -10,10 +10,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from photofleet.catalog.database import transaction
 from photofleet.catalog.models import STAGES
+from photofleet.catalog.progress import FailedPhotos
 from photofleet.catalog.stages import reopen_failed
 from photofleet.operations.outages import Outage
-from photofleet.operations.status import FailureStatus
-from photofleet.operations.text import duration
+from photofleet.operations.text import count, duration
 from webapp.ops import words
 from webapp.ops.guard import is_operator, refuse_others
 from webapp.ops.recent import MAX_AGE_S, RecentStatus
@@ -42,7 +42,9 @@ def _keep_nothing(response: Response) -> Response:
 def overview() -> tuple[str, int]:
     """The page; after a retry with a sentence about it, and with numbers that are newer than it."""
     stage, retried = request.args.get("stage"), request.args.get("retried", type=int)
-    notice = _outcome(stage, retried) if stage in STAGES and retried is not None else None
+    # Anybody could make up a link that says so.
+    from_us = request.headers.get("Sec-Fetch-Site") in (None, "same-origin", "none")
+    notice = _outcome(stage, retried) if from_us and stage in STAGES and retried is not None else None
     found = _look(0 if notice else MAX_AGE_S)
     return render_template("ops.html", notice=notice, **found), 200 if found["status"] else 503
 
@@ -63,8 +65,8 @@ def retry() -> AnyResponse:
         abort(400, "`reason` must be the reason of a failure, word for word as the operations page shows it.")
     with transaction() as session:
         photos = reopen_failed(session, stage=stage, error=reason)
-    logger.info("%s: the operator has %d photos tried again that failed with %r", stage, len(photos), reason)
-    return redirect(url_for(".overview", stage=stage, retried=len(photos)), 303)
+    logger.info("%s: the operator has %d photos tried again that failed with %r", stage, photos, reason)
+    return redirect(url_for(".overview", stage=stage, retried=photos), 303)
 
 
 def _outcome(stage: str | None, retried: int) -> str:
@@ -87,15 +89,15 @@ def _look(max_age: float) -> dict[str, Any]:
         "is_ours": is_ours,
         "is_slow": is_slow,
         "duration": duration,
-        "count": words.count,
+        "count": count,
         "rate": words.rate,
     }
 
 
-def _place(failure: FailureStatus) -> tuple[bool, str, str]:
+def _place(failure: FailedPhotos) -> tuple[bool, str, str]:
     """What needs someone first, and else in an order that no new failure changes: a button stays where it was."""
     return not is_ours(failure), failure.stage, failure.reason
 
 
-def _key(failure: FailureStatus) -> str:
+def _key(failure: FailedPhotos) -> str:
     return hashlib.sha256(f"{failure.stage}\n{failure.reason}".encode()).hexdigest()[:16]

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from photofleet.catalog.progress import FailedPhotos
 from photofleet.catalog.stages import GAVE_UP
-from photofleet.operations.status import FailureStatus, QueueStatus, Status
-from photofleet.operations.text import duration
-from webapp.ops.words import count
+from photofleet.operations.status import QueueStatus, Status
+from photofleet.operations.text import count, duration
 
 SLOW_S = 300.0
 """Longer than a fleet takes to grow."""
@@ -33,6 +33,6 @@ def is_slow(queue: QueueStatus) -> bool:
     return queue.oldest_s is not None and queue.oldest_s >= SLOW_S
 
 
-def is_ours(failure: FailureStatus) -> bool:
+def is_ours(failure: FailedPhotos) -> bool:
     """Whether the service failed. Where a picture cannot be read, its uploader has been told, and that is all."""
     return failure.reason == GAVE_UP

@@ -98,7 +98,7 @@ class Channel(virtual.Channel):
         super().basic_consume(queue, no_ack, callback, consumer_tag, **kwargs)
         if self._hub is None:
             if not no_ack:
-                raise ChannelError("Receiving needs an event loop: start a worker, with the pool prefork or threads.")
+                raise ChannelError("Receiving needs an event loop: start a worker.")
             return  # replies are read by drain_events
         self._loop_thread = threading.get_ident()
         if is_mailbox(queue):

@@ -76,12 +76,14 @@ class Mailboxes:
         )
         return url
 
-    def delete(self, url: str) -> None:
-        """Delete a mailbox; it is no error if it cannot be."""
+    def delete(self, url: str) -> bool:
+        """Delete a mailbox; say whether that was done."""
         try:
             self._sqs.delete_queue(QueueUrl=url)
         except AWS_ERRORS as error:
             logger.info("a mailbox stays behind: %s", error)
+            return False
+        return True
 
     def read(self, sqs: Any, queue: str, *, wait_s: int, most: int = BATCH) -> list[Received]:
         """Take messages out of a mailbox that this process reads; those that have expired are thrown away.
@@ -142,9 +144,7 @@ class Mailboxes:
         dead = [url for url in unread if url not in alive and self._count(url, *UNREAD)]
         oldest = time.time() - ABANDONED_AFTER_S
         dead += [url for url in self._list("reply") if 0 < self._count(url, "CreatedTimestamp") < oldest]
-        for url in dead:
-            self.delete(url)
-        return [url.rsplit("/", 1)[-1] for url in dead]
+        return [url.rsplit("/", 1)[-1] for url in dead if self.delete(url)]
 
     def _list(self, kind: str) -> Iterator[str]:
         pages = self._sqs.get_paginator("list_queues").paginate(

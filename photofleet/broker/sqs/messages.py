@@ -9,6 +9,9 @@ from kombu.utils.json import loads
 
 ATTRIBUTES = ("ApproximateReceiveCount",)
 
+ENCODINGS = ("utf-8", "us-ascii", "binary")
+"""What Celery sends. Kombu decodes with any codec of Python's that a message names, and some of them unpack."""
+
 
 @dataclass(frozen=True)
 class Received:
@@ -49,7 +52,8 @@ def payload(message: Received) -> dict[str, Any]:
         Exception: of any kind, if it was no Celery message.
     """
     found: dict[str, Any] = loads(message.body)
-    if found["headers"].get("compression"):  # a few bytes could become more than this process can hold
+    # A few bytes could become more than this process can hold.
+    if found["headers"].get("compression") or found["content-encoding"] not in ENCODINGS:
         raise ValueError("It is compressed, which nothing is that we send.")
     found["properties"].update(
         delivery_tag=message.handle,

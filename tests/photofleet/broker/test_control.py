@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import boto3
 import pytest
@@ -16,6 +16,7 @@ from celery.app.control import Control
 
 from photofleet.broker import create_app
 from photofleet.broker.control import ask_workers, prune_mailboxes
+from photofleet.broker.sqs import control as sqs_control
 from photofleet.settings import get_settings
 from tests.photofleet.broker.conftest import Fleet, StartFleet, announce, eventually
 from tests.photofleet.broker.queues import Queues
@@ -191,3 +192,41 @@ def test_a_worker_that_answers_nonsense_is_left_out(
     (report,) = ask_workers(PATIENT_S)
 
     assert (report.name, report.processes, len(report.tasks)) == ("resize@sound", 2, 1)
+
+
+@contextmanager
+def writing_into_every_mailbox_for_replies(body: str) -> Iterator[None]:
+    """As a worker may that somebody has taken over."""
+    stop = threading.Event()
+    sqs = boto3.client("sqs")
+
+    def write() -> None:
+        while not stop.wait(0.3):
+            for name in mailboxes("reply"):
+                sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"], MessageBody=body)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_who_asks_does_not_wait_for_ever_for_one_who_never_stops_writing(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqs_control, "LAST_REPLY_S", 2)
+    assert not control.broadcast("ping", reply=True, timeout=1)
+    reply = {
+        "body": json.dumps({"resize@taken": {"ok": "pong"}}),
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": {"ticket": "another"},
+        "properties": {"delivery_info": {}, "delivery_tag": "1", "body_encoding": "utf-8"},
+    }
+    with writing_into_every_mailbox_for_replies(json.dumps(reply)):
+        started = time.monotonic()
+        assert not control.broadcast("ping", reply=True, timeout=1), "what answers another question is no answer"
+        assert time.monotonic() - started < 30

@@ -3,16 +3,22 @@
 import inspect
 from collections.abc import Callable
 from importlib.metadata import requires
+from typing import Any
 
 import pytest
+from celery.app.control import Control
 from celery.worker import pidbox
+from celery.worker import state as worker_state
+from celery.worker.consumer import Consumer as WorkerConsumer
 from celery.worker.request import Request
 from kombu import pidbox as kombu_pidbox
+from kombu.asynchronous import Hub
 from kombu.transport import virtual
 from kombu.transport.virtual.exchange import FanoutExchange
 from packaging.requirements import Requirement
 
 from photofleet.broker.sqs import Channel
+from photofleet.broker.sqs.control import Mailbox
 
 HOOKS = {
     "_new_queue": ["queue"],
@@ -63,13 +69,27 @@ def test_kombu_still_makes_the_call(caller: Callable[..., object], call: str) ->
         (virtual.Transport, "_deliver", "it brings a message to its consumer"),
         (virtual.QoS, "can_consume_max_estimate", "it says how many messages a worker would take"),
         (virtual.QoS, "ack", "it says that a message was settled"),
-        (Request, "on_failure", "workers/failures.py logs with it"),
-        (Request, "on_timeout", "workers/failures.py logs with it"),
+        (Request, "on_failure", "workers/requests.py settles with it"),
+        (Request, "on_timeout", "workers/requests.py logs with it"),
+        (worker_state, "task_ready", "workers/requests.py settles with it"),
         (pidbox.Pidbox, "on_message", "it reads a worker's mailbox"),
+        (Control, "Mailbox", "photofleet/broker/sqs/control.py replaces it"),
+        (kombu_pidbox.Mailbox, "oid", "photofleet/broker/sqs/control.py names a thread's mailbox with it"),
+        (WorkerConsumer, "on_decode_error", "photofleet/broker/sqs/consumer.py buries with it"),
+        (Hub, "call_later", "photofleet/broker/sqs/channel.py delivers with it"),
+        (Hub, "call_soon", "photofleet/broker/sqs/channel.py delivers with it"),
     ],
 )
-def test_a_name_that_we_use_is_still_there(owner: type, name: str, why: str) -> None:
-    assert hasattr(owner, name), f"{owner.__module__}.{owner.__name__}.{name} is gone; {why}"
+def test_a_name_that_we_use_is_still_there(owner: Any, name: str, why: str) -> None:
+    assert hasattr(owner, name), f"{owner.__name__}.{name} is gone; {why}"
+
+
+def test_kombu_still_waits_for_replies_in_the_way_that_ours_stands_in_for() -> None:
+    why = "photofleet/broker/sqs/control.py has its own"
+    assert parameters(kombu_pidbox.Mailbox._collect) == parameters(Mailbox._collect), why
+    call = "self._collect(reply_ticket, limit=limit,"
+    assert call in inspect.getsource(kombu_pidbox.Mailbox._broadcast), why
+    assert "self.oid" in inspect.getsource(kombu_pidbox.Mailbox.get_reply_queue), why
 
 
 @pytest.mark.parametrize("name", ["_active_queues", "_consumers", "closed"])

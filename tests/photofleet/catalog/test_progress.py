@@ -1,3 +1,4 @@
+from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -37,22 +38,30 @@ def test_the_longest_wait_is_that_of_the_oldest_photo_that_no_worker_has_taken_u
     age(session, create_finished_photo(session), 9 * MINUTE)
     delete(session, age(session, create_photo(session), 20 * MINUTE))
 
-    waits = progress.longest_waits(session)
+    waits = progress.longest_waits(session, longest_attempt=10 * MINUTE)
 
     assert waits == {"resize": pytest.approx(180, abs=20), "label": pytest.approx(300, abs=20)}
+
+
+def test_a_photo_whose_attempt_has_died_waits_although_nobody_has_said_so(session: Session) -> None:
+    photo = create_photo(session)
+    stages.start_stage(session, photo.id, "resize")
+    age(session, photo, 5 * MINUTE)
+
+    assert progress.longest_waits(session, longest_attempt=3 * MINUTE)["resize"] == pytest.approx(300, abs=20)
 
 
 def test_where_nothing_waits_there_is_no_wait(session: Session) -> None:
     create_finished_photo(session)
 
-    assert progress.longest_waits(session) == {}
+    assert progress.longest_waits(session, longest_attempt=MINUTE) == {}
 
 
 def test_a_photo_that_is_opened_again_begins_to_wait_anew(session: Session) -> None:
     failed_photo(session, stages.GAVE_UP, None, since=60 * 24 * MINUTE)
     stages.reopen_failed(session)
 
-    assert progress.longest_waits(session)["resize"] < 60
+    assert progress.longest_waits(session, longest_attempt=MINUTE)["resize"] < 60
 
 
 def test_what_was_finished_lately_is_counted_by_stage(session: Session) -> None:
@@ -74,7 +83,7 @@ def test_failures_are_grouped_by_reason_with_the_newest_error_of_each(session: S
 
     failures = progress.failed_photos(session, limit=10)
 
-    assert [failure[:4] for failure in failures] == [
+    assert [astuple(failure)[:4] for failure in failures] == [
         ("resize", stages.GAVE_UP, 2, "new trouble"),
         ("resize", "The file is damaged.", 1, None),
     ]

@@ -67,7 +67,7 @@ def test_what_was_given_up_is_tried_anew_when_an_operator_says_so_and_what_is_ba
     refusal = stages.start_stage(session, photo.id, "resize")
     assert refusal == Refusal.GIVEN_UP, "it is not tried for any message that comes along"
 
-    assert stages.reopen_failed(session) == [photo.id]
+    assert stages.reopen_failed(session) == 1
 
     session.expire_all()
     assert photo.announced_at is None, "the sweeper announces it"
@@ -111,7 +111,7 @@ def test_of_all_failures_those_of_one_stage_and_reason_can_be_tried_anew(session
         stages.fail_stage(session, bad.id, name, "The file is damaged.")
     stages.fail_stage(session, broken.id, "resize", stages.GAVE_UP)
 
-    assert stages.reopen_failed(session, stage="label", error="The file is damaged.") == [bad.id]
+    assert stages.reopen_failed(session, stage="label", error="The file is damaged.") == 1
 
     assert state(session, bad.id, "label") == ("waiting", 0, None)
     assert state(session, bad.id, "resize")[0] == "failed"

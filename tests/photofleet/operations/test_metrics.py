@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from photofleet.catalog.models import Photo
+from photofleet.housekeeping import log_metrics
 from photofleet.logs import configure_logging
 from photofleet.operations import metrics
-from photofleet.operations.status import QueueStatus, Status, get_status
+from photofleet.operations.status import QueueStatus, Status
 from photofleet.settings import get_settings
 from tests.photofleet.broker.queues import Queues
 
@@ -87,10 +88,10 @@ def test_each_queue_is_a_line_of_which_cloudwatch_makes_metrics(logged: Lines) -
     assert resize["message"] == "the resize queue"
 
 
-def test_text_logs_stay_readable(logged: Lines) -> None:
+def test_text_logs_stay_readable(queues: Queues, logged: Lines) -> None:
     stream = logged("text")
 
-    metrics.emit(STATUS)
+    log_metrics()
 
     assert stream.getvalue() == ""
 
@@ -99,7 +100,7 @@ def test_the_real_numbers_are_logged(queues: Queues, give_up: Callable[..., Phot
     give_up()
     stream = logged("json")
 
-    metrics.emit(get_status(ask=False))
+    log_metrics()
 
     resize, _ = map(json.loads, stream.getvalue().splitlines())
     assert {name: value for *_, name, _, value in metrics_in(resize)}["DeadLetters"] == 1
