@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from photofleet.local import stacks
+from photofleet.local.aws import EmbeddedAWS
+from photofleet.settings import Settings
+from tests.cloudformation.conftest import Launch, RootClient, connect
 
 BODY = json.dumps({"body": "W10=", "headers": {"task": "photo_uploaded"}})
 FOURTEEN_DAYS = "1209600"
@@ -16,16 +19,16 @@ DEAD_LETTERS = ("PHOTOFLEET_RESIZE_DEAD_LETTER_URL", "PHOTOFLEET_LABEL_DEAD_LETT
 
 
 @pytest.fixture
-def sqs(cloud: Mapping[str, str]) -> Any:
-    client = stacks.client(cloud, "sqs")
+def sqs(cloud: Mapping[str, str], root: RootClient) -> Any:
+    client = root("sqs")
     for queue in QUEUES + DEAD_LETTERS:
         client.purge_queue(QueueUrl=cloud[queue])
     return client
 
 
 @pytest.fixture
-def sns(cloud: Mapping[str, str]) -> Any:
-    return stacks.client(cloud, "sns")
+def sns(root: RootClient) -> Any:
+    return root("sns")
 
 
 def _receive(sqs: Any, queue: str, wait: int = 1) -> list[dict[str, Any]]:
@@ -78,18 +81,19 @@ def test_another_topic_cannot_send_to_a_queue(cloud: Mapping[str, str], sqs: Any
 
 
 @pytest.mark.parametrize("queue", QUEUES + DEAD_LETTERS)
-def test_another_account_cannot_send_to_a_queue(cloud: Mapping[str, str], queue: str) -> None:
+def test_another_account_cannot_send_to_a_queue(aws: EmbeddedAWS, cloud: Mapping[str, str], queue: str) -> None:
+    secret = aws.credentials()["AWS_SECRET_ACCESS_KEY"]
     # The emulator takes such a key for the root user of the account of that number.
-    stranger = stacks.client({**cloud, "AWS_ACCESS_KEY_ID": "111111111111"}, "sqs")
+    stranger = connect("sqs", cloud, aws_access_key_id="111111111111", aws_secret_access_key=secret)
     with pytest.raises(ClientError, match="AccessDenied"):
         stranger.send_message(QueueUrl=cloud[queue], MessageBody="let me in")
 
 
 @pytest.mark.parametrize("queue", QUEUES)
-def test_a_work_queue_waits_and_hides_as_the_workers_expect(cloud: Mapping[str, str], sqs: Any, queue: str) -> None:
+def test_a_work_queue_hides_and_waits_as_the_workers_do(cloud: Mapping[str, str], sqs: Any, queue: str) -> None:
     attributes = _attributes(sqs, cloud[queue])
-    assert attributes["VisibilityTimeout"] == cloud["PHOTOFLEET_VISIBILITY_TIMEOUT"]
-    assert attributes["ReceiveMessageWaitTimeSeconds"] == "20"
+    assert attributes["VisibilityTimeout"] == str(Settings.model_fields["visibility_timeout"].default)
+    assert attributes["ReceiveMessageWaitTimeSeconds"] == str(Settings.model_fields["receive_wait"].default)
 
 
 @pytest.mark.parametrize("queue", DEAD_LETTERS)
@@ -108,3 +112,65 @@ def test_what_sns_cannot_deliver_goes_to_the_dead_letter_queue(cloud: Mapping[st
         for subscription in subscriptions
     }
     assert redriven == {_attributes(sqs, cloud[queue])["QueueArn"] for queue in DEAD_LETTERS}
+
+
+@pytest.fixture
+def key(cloud: Mapping[str, str], sqs: Any) -> str:
+    """The ARN of the key that messages are encrypted with. The emulator does not keep that of the topic."""
+    return _attributes(sqs, cloud[QUEUES[0]])["KmsMasterKeyId"]
+
+
+@pytest.mark.parametrize("queue", QUEUES + DEAD_LETTERS)
+def test_messages_are_encrypted_with_one_key_that_is_asked_for_once_a_day(
+    cloud: Mapping[str, str], sqs: Any, key: str, queue: str
+) -> None:
+    attributes = _attributes(sqs, cloud[queue])
+    assert attributes["KmsMasterKeyId"] == key
+    assert attributes["KmsDataKeyReusePeriodSeconds"] == "86400"
+    assert attributes.get("SqsManagedSseEnabled", "false") == "false"
+
+
+def test_the_key_is_ours_and_changes_every_year(root: RootClient, key: str) -> None:
+    kms = root("kms")
+    assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyManager"] == "CUSTOMER"
+    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
+
+
+def test_sns_may_use_the_key_for_our_topic_and_for_no_other(
+    cloud: Mapping[str, str], root: RootClient, key: str
+) -> None:
+    policy = json.loads(root("kms").get_key_policy(KeyId=key, PolicyName="default")["Policy"])
+    (statement,) = (
+        statement for statement in policy["Statement"] if statement["Principal"] == {"Service": "sns.amazonaws.com"}
+    )
+    assert set(statement["Action"]) == {"kms:GenerateDataKey*", "kms:Decrypt"}
+    topics = statement["Condition"]["ArnLike"]["aws:SourceArn"]
+    topic = cloud["PHOTOFLEET_TOPIC_ARN"]
+    assert fnmatchcase(topic, topics)
+    strangers = (topic.replace(":sns:", ":sns:eu-"), topic.replace("000000000000", "111111111111"), "stranger")
+    assert not any(fnmatchcase(stranger, topics) for stranger in strangers)
+
+
+def test_every_other_user_of_the_key_is_a_role_that_calls_sns_or_sqs(
+    cloud: Mapping[str, str], key: str, policies: Mapping[str, list[dict[str, Any]]]
+) -> None:
+    uses = [
+        statement
+        for statements in policies.values()
+        for statement in statements
+        if any(action.startswith("kms:") for action in statement["Action"]) and statement["Resource"] in (key, "*")
+    ]
+    assert len(uses) == 4
+    services = {f"{service}.{cloud['AWS_REGION']}.amazonaws.com" for service in ("sns", "sqs")}
+    for use in uses:
+        assert use["Resource"] == key
+        via = use["Condition"]["StringEquals"]["kms:ViaService"]
+        assert services.issuperset([via] if isinstance(via, str) else via)
+
+
+def test_cloudwatch_is_told_the_names_of_the_queues_and_of_the_topic(launch: Launch) -> None:
+    outputs = launch("messaging", Name="named")
+    for queue in ("ResizeQueue", "ResizeDeadLetter", "LabelQueue", "LabelDeadLetter"):
+        assert outputs[f"{queue}Url"].endswith(f"/{outputs[f'{queue}Name']}")
+    assert outputs["TopicArn"].endswith(f":{outputs['TopicName']}")
+    assert outputs["ControlPrefix"] == "named-control"

@@ -65,7 +65,7 @@ def test_a_worker_works_and_answers_and_an_operator_asks_with_their_own_policies
         eventually(lambda: queues.counts("RESIZE_QUEUE") == (0, 1))
 
         command = (sys.executable, "-m", "celery", "--app", "workers", "inspect", "--json", "ping")
-        environment = os.environ | credentials("OperatePolicy")
+        environment = os.environ | credentials("CommandPolicy")
         asked = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert json.loads(asked.stdout) == {"resize@i-0abc": {"ok": "pong"}}, asked.stderr
         assert "AccessDenied" not in fleet.log
@@ -109,7 +109,7 @@ def test_the_web_tier_announces_and_does_nothing_else(
     assert not is_allowed(sqs.list_queues)
 
 
-def test_operators_keep_house_with_their_policy_and_the_web_tier_sees_the_numbers_with_its_own(
+def test_house_is_kept_with_the_policy_for_commands_and_photos_are_announced_and_counted_with_that_for_uploads(
     credentials: Callable[[str], dict[str, str]], queues: Queues
 ) -> None:
     def run(policy: str, program: str) -> str:
@@ -121,14 +121,13 @@ def test_operators_keep_house_with_their_policy_and_the_web_tier_sees_the_number
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    announce_and_prune = """
+    run("CommandPolicy", "from photofleet.broker.control import prune_mailboxes; prune_mailboxes(patience_s=0)")
+    announce_photo = """
 from uuid import UUID
 from photofleet.announce import announce_photo
-from photofleet.broker.control import prune_mailboxes
 assert announce_photo(UUID(int=1), "r1")
-prune_mailboxes(patience_s=0)
 """
-    run("OperatePolicy", announce_and_prune)
+    run("UploadPolicy", announce_photo)
     eventually(lambda: queues.counts("RESIZE_QUEUE") == (1, 0))
     look = "from photofleet.operations.status import get_status; print(get_status(ask=False).queues[0].waiting)"
     assert run("UploadPolicy", look) == "1\n"
