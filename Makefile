@@ -52,7 +52,10 @@ check: $(CHECKERS) $(INSTALLED) ## Run the linters and the type checker.
 	@$(TOOLS)/bin/ruff check .
 	@$(TOOLS)/bin/ruff format --check .
 	@$(TOOLS)/bin/mypy --python-executable $(BIN)/python
-	@$(TOOLS)/bin/cfn-lint cloudformation/*.yaml
+	@$(TOOLS)/bin/cfn-lint --include-checks I -- cloudformation/*.yaml
+	@echo "==> Checking the templates' security"
+	@CKV_SKIP_PACKAGE_UPDATE_CHECK=true CKV_PARSE_ERROR_FAIL=true $(TOOLS)/bin/checkov \
+		--framework cloudformation --directory cloudformation --skip-download --compact --quiet
 
 .PHONY: format
 format: $(CHECKERS) ## Rewrite the code in the project's style.
