@@ -72,6 +72,15 @@ def rendition_url(key: str) -> str:
     return f"{get_settings().renditions_url.rstrip('/')}/{key}"
 
 
+def static_url(name: str) -> str:
+    """Where browsers load one of the site's static files from, such as its style sheet."""
+    return f"{get_settings().renditions_url.rstrip('/')}/{_static_key(name)}"
+
+
+def _static_key(name: str) -> str:
+    return f"static/{name}"
+
+
 def put_original(photo_id: UUID, file: IO[bytes], content_type: str, sha256: bytes) -> None:
     """Store an uploaded file, streamed from where `file` stands; S3 refuses it if what arrives has another hash."""
     _s3().put_object(
@@ -114,6 +123,18 @@ def put_rendition(key: str, data: bytes, content_type: str) -> None:
         Body=data,
         ContentType=content_type,
         CacheControl=IMMUTABLE,
+        ChecksumAlgorithm="SHA256",
+    )
+
+
+def put_static(name: str, data: bytes, content_type: str, *, immutable: bool) -> None:
+    """Store one of the site's static files, to be cached for ever or, if it is not `immutable`, for an hour."""
+    _s3().put_object(
+        Bucket=get_settings().renditions_bucket,
+        Key=_static_key(name),
+        Body=data,
+        ContentType=content_type,
+        CacheControl=IMMUTABLE if immutable else "public, max-age=3600",
         ChecksumAlgorithm="SHA256",
     )
 

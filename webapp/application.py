@@ -33,7 +33,8 @@ class Application(Flask):
 def create_app() -> Flask:
     """The application, with the settings of the environment."""
     settings = get_settings()
-    app = Application("webapp")
+    # Browsers load static files from where the renditions are: see webapp/publish.py.
+    app = Application("webapp", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.upload_max_request_bytes
     app.config["MAX_FORM_PARTS"] = settings.upload_max_files + OTHER_FORM_FIELDS
     for part in (request_log, security, problems, presentation):

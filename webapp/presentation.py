@@ -4,14 +4,13 @@ import json
 from functools import cache
 from pathlib import Path
 
-from flask import Flask, url_for
+from flask import Flask
 
 from photofleet.catalog.models import Rendition
 from photofleet.settings import Settings
-from photofleet.storage import rendition_url
+from photofleet.storage import rendition_url, static_url
 
 BUILT = Path(__file__).parent / "static" / "build"
-A_YEAR = 31_536_000  # seconds
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -22,14 +21,14 @@ def init_app(app: Flask, settings: Settings) -> None:
         percent=percent,
         filesize=filesize,
         rendition_url=_url_of,
+        static_url=static_url,
         limits={"max_bytes": settings.upload_max_bytes, "max_files": settings.upload_max_files},
     )
-    app.get_send_file_max_age = _max_age  # type: ignore[method-assign]  # Flask's own way to say it
 
 
 def asset(name: str) -> str:
     """The address of a built script or style sheet, which has its content's hash in its name."""
-    return url_for("static", filename=f"build/{_manifest()[name]}")
+    return static_url(f"build/{_manifest()[name]}")
 
 
 def percent(confidence: float) -> str:
@@ -49,10 +48,6 @@ def filesize(size: int) -> str:
 
 def _url_of(rendition: Rendition) -> str:
     return rendition_url(rendition.key)
-
-
-def _max_age(filename: str | None) -> int | None:
-    return A_YEAR if filename and filename.startswith("build/") else None
 
 
 @cache

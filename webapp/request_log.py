@@ -11,7 +11,7 @@ from photofleet.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_NOT_LOGGED = ("health.", "static")
+_NOT_LOGGED = ("health.",)
 
 
 def init_app(app: Flask, _: Settings) -> None:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, abort, request
 
 from photofleet.settings import Settings
+from photofleet.storage import static_url
 from webapp.ops.guard import is_operator
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -12,12 +13,13 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Refuse what another site's page asks to change, and send the headers that keep our pages to themselves."""
+    pictures, files = f"{settings.renditions_url.rstrip('/')}/renditions/", static_url("")
     policy = "; ".join(
         (
             "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            f"img-src 'self' {settings.renditions_url.rstrip('/')}/",
+            f"script-src {files}",
+            f"style-src {files}",
+            f"img-src 'self' {pictures} {files}",
             "connect-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",

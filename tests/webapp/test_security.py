@@ -14,15 +14,17 @@ from webapp.application import create_app
 
 
 @pytest.mark.parametrize("address", ["/", "/search", "/api/v1/photos", "/nothing", "/healthz"])
-def test_every_answer_allows_nothing_inline_and_nothing_foreign_but_renditions(
+def test_every_answer_allows_nothing_inline_and_of_the_cdn_only_what_we_put_there(
     client: FlaskClient, address: str
 ) -> None:
     headers = client.get(address).headers
 
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == "'none'"
-    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
-    assert policy["img-src"] == f"'self' {get_settings().renditions_url}/"
+    cdn = get_settings().renditions_url
+    assert policy["script-src"] == policy["style-src"] == f"{cdn}/static/"
+    assert policy["img-src"] == f"'self' {cdn}/renditions/ {cdn}/static/"
+    assert policy["connect-src"] == "'self'"
     assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert headers["X-Content-Type-Options"] == "nosniff"
 
