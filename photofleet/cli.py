@@ -11,6 +11,7 @@ from photofleet.local.commands import local
 from photofleet.logs import configure_logging
 from photofleet.operations.commands import dlq, status
 from photofleet.settings import Settings, get_settings, variable
+from photofleet.stack.commands import stack
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,6 +23,7 @@ def main() -> None:
 main.add_command(local)
 main.add_command(status)
 main.add_command(dlq)
+main.add_command(stack)
 
 
 @main.command()
