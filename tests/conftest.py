@@ -72,8 +72,10 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, unused_port: Callable[[],
 
 @pytest.fixture(scope="session")
 def cloud(aws: EmbeddedAWS, postgres: EmbeddedPostgres) -> Mapping[str, str]:
-    """The environment of a process of the service, its real stacks launched, its database empty."""
-    return service_environment(aws, stacks.launch(aws.client_environment()), postgres.url)
+    """The environment of a process that may do everything: the real stack is launched, the database empty."""
+    root = aws.client_environment()
+    stacks.launch(root, postgres.url)
+    return root | service_environment(aws, stacks.settings(root), postgres.url)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.request import urlopen
 
+from photofleet.local.identities import Identities
 from photofleet.local.secret import kept_secret
 
 ACCOUNT = "000000000000"
@@ -19,6 +20,11 @@ class EmbeddedAWS:
     def __init__(self, folder: Path, port: int):
         self.folder = folder
         self.port = port
+
+    @property
+    def identities(self) -> Identities:
+        """Who the service's programs are to this AWS."""
+        return Identities(self.folder / "identities")
 
     @property
     def endpoint(self) -> str:
@@ -45,11 +51,13 @@ class EmbeddedAWS:
             "AWS_SECRET_ACCESS_KEY": kept_secret(self.folder / "secret-access-key"),
         }
 
+    def address(self) -> dict[str, str]:
+        """Return the environment in which boto3 talks to this AWS, and to no other; who asks is left open."""
+        return {"AWS_ENDPOINT_URL": self.endpoint, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+
     def client_environment(self) -> dict[str, str]:
-        """Return the environment in which boto3 talks to this AWS, and to no other."""
-        return {"AWS_ENDPOINT_URL": self.endpoint, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION} | (
-            self.credentials()
-        )
+        """Return the environment in which boto3 talks to this AWS as the account's root user."""
+        return self.address() | self.credentials()
 
     def server_environment(self) -> dict[str, str]:
         """Return the environment of `command`."""

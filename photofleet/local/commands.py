@@ -22,13 +22,14 @@ from photofleet.local.child import ServiceError
 from photofleet.local.console import Console
 from photofleet.local.environment import keep_to_this_machine, service_environment
 from photofleet.local.fleet import stages
+from photofleet.local.identities import OPERATOR
 from photofleet.local.ports import PortError, check_ports
 from photofleet.local.postgres import EmbeddedPostgres, PostgresError
 from photofleet.local.secret import private_file
 from photofleet.local.service import State
-from photofleet.local.stacks import StackError
 from photofleet.local.state import StateError, StateFolder
 from photofleet.local.supervisor import ITSELF, Supervisor
+from photofleet.stack import StackError
 
 # A supervisor that was killed leaves a guard, which needs this long at most to clear up.
 GUARD_SECONDS = 15.0
@@ -126,7 +127,7 @@ def status(folder: Path, as_json: bool) -> None:
 @_state
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, help="The program, and its arguments.")
 def execute(folder: Path, command: tuple[str, ...]) -> None:
-    """Run a program with the settings of the running service.
+    """Run a program with the settings of the running service, and the permissions of its operators.
 
     For example `photofleet local exec celery -A workers inspect active`; or a shell, in which everything that is typed
     then finds the service.
@@ -138,7 +139,11 @@ def execute(folder: Path, command: tuple[str, ...]) -> None:
         raise click.ClickException(f"Photofleet is not running on {folder}. Start it with `photofleet local up`.")
     keep_to_this_machine()
     aws, postgres = EmbeddedAWS(state.aws, ports["aws"]), EmbeddedPostgres(state.postgres, ports["postgres"])
-    environment = os.environ | service_environment(aws, stacks.launched(aws.client_environment()), postgres.url)
+    environment = (
+        os.environ
+        | service_environment(aws, stacks.settings(aws.client_environment()), postgres.url)
+        | aws.identities.environment(OPERATOR)
+    )
     environment["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
     if not shutil.which(command[0], path=environment["PATH"]):
         raise click.ClickException(f"There is no program {command[0]!r}.")

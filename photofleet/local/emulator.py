@@ -3,7 +3,7 @@
 What ministack does of itself, and why that is not enough here:
 
 - It writes its state down only when it is stopped in order, and begins anew where it cannot read it. We take a snapshot
-  soon after every change, and one before CloudFormation answers anything: a stack that a caller was told of outlives a
+  soon after every change, and one before CloudFormation says how a stack is: one that a caller was told of outlives a
   crash. Objects in S3 are written as they arrive; one that cannot be written is refused, not acknowledged.
 - It believes whoever says to be the account's root user, and checks the signatures of others only. We have it check
   every signature.
@@ -17,6 +17,7 @@ What ministack does of itself, and why that is not enough here:
 """
 
 import asyncio
+import json
 import logging
 import os
 import sys
@@ -34,6 +35,7 @@ from ministack import app as ministack
 from ministack.core import hypercorn_compat, iam_evaluator, persistence
 from ministack.services import cloudfront, s3
 
+from photofleet.local import nested_stacks, unsupported
 from photofleet.local.snapshots import SnapshotError, Snapshots
 
 SNAPSHOT_SECONDS = 2.0
@@ -77,7 +79,7 @@ class Emulator:
 
     def _after_a_snapshot(self, send: Send) -> Send:
         async def send_later(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and not self._snapshots.know_every_stack():
                 self._snapshots.take()
             await send(message)
 
@@ -163,6 +165,19 @@ def _refuse_what_cannot_be_kept() -> None:
     s3._persist_object = persist_or_fail  # noqa: SLF001
 
 
+def _note_every_call(path: Path) -> None:
+    """Write down who asks for what, and whether the policies allow it, a JSON object in a line."""
+    enforce = iam_evaluator.enforce
+    notes = path.open("a", buffering=1, encoding="utf-8")
+
+    def enforce_and_note(access_key_id: str, action: str, *args: Any, **kwargs: Any) -> Any:
+        refusal = enforce(access_key_id, action, *args, **kwargs)
+        notes.write(json.dumps({"key": access_key_id, "action": action, "allowed": refusal is None}) + "\n")
+        return refusal
+
+    iam_evaluator.enforce = enforce_and_note
+
+
 async def main() -> None:
     """Serve until SIGTERM or SIGINT, and take a last snapshot.
 
@@ -174,6 +189,10 @@ async def main() -> None:
     _check_every_signature()
     _leave_the_last_snapshot_to_us()
     _refuse_what_cannot_be_kept()
+    if notes := os.environ.get("EMULATOR_NOTES"):  # for tests of the policies
+        _note_every_call(Path(notes))
+    nested_stacks.mend()
+    unsupported.register()
     hypercorn_compat.install()
     config = Config()
     config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]

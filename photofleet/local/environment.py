@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from photofleet.local.aws import EmbeddedAWS
+from photofleet.settings import PREFIX
 
 
 def keep_to_this_machine() -> None:
@@ -20,25 +22,24 @@ def keep_to_this_machine() -> None:
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,.localhost"
 
 
-def service_environment(aws: EmbeddedAWS, stacks: Mapping[str, str], database_url: str) -> dict[str, str]:
-    """Return what the service's processes need to know of the local cloud, `stacks` being the stacks' outputs."""
-    return aws.client_environment() | {
-        "PHOTOFLEET_DATABASE_URL": database_url,
-        "PHOTOFLEET_TOPIC_ARN": stacks["TopicArn"],
-        "PHOTOFLEET_RESIZE_QUEUE_URL": stacks["ResizeQueueUrl"],
-        "PHOTOFLEET_RESIZE_DEAD_LETTER_URL": stacks["ResizeDeadLetterUrl"],
-        "PHOTOFLEET_LABEL_QUEUE_URL": stacks["LabelQueueUrl"],
-        "PHOTOFLEET_LABEL_DEAD_LETTER_URL": stacks["LabelDeadLetterUrl"],
-        "PHOTOFLEET_CONTROL_PREFIX": stacks["ControlPrefix"],
-        "PHOTOFLEET_ORIGINALS_BUCKET": stacks["OriginalsBucket"],
-        "PHOTOFLEET_RENDITIONS_BUCKET": stacks["RenditionsBucket"],
-        "PHOTOFLEET_RENDITIONS_URL": aws.distribution_address(stacks["RenditionsDomain"]),
-        "PHOTOFLEET_LOG_FORMAT": "text",
-        # Another site could point its own name at this machine, and have its pages read and upload photos here.
-        "PHOTOFLEET_HOSTS": "127.0.0.1,localhost",
-        "PHOTOFLEET_VISIBILITY_TIMEOUT": "60",
-        # One person waits here, not a fleet: soon done with stopping, and soon aware of a message that was lost.
-        "PHOTOFLEET_RECEIVE_WAIT": "2",
-        "PHOTOFLEET_SWEEP_INTERVAL": "10",
-        "PHOTOFLEET_SWEEP_OVERDUE": "200",
-    }
+def service_environment(aws: EmbeddedAWS, settings: Mapping[str, str], database_url: str) -> dict[str, str]:
+    """Return what the service's processes need to know of the local cloud, but not who they are to it.
+
+    `settings` are what the stack tells its instances; what else is in there concerns how those boot.
+    """
+    distribution = urlsplit(settings["PHOTOFLEET_RENDITIONS_URL"]).hostname or ""
+    return (
+        aws.address()
+        | {name: value for name, value in settings.items() if name.startswith(PREFIX)}
+        | {
+            "PHOTOFLEET_DATABASE_URL": database_url,
+            "PHOTOFLEET_RENDITIONS_URL": aws.distribution_address(distribution),
+            "PHOTOFLEET_LOG_FORMAT": "text",
+            # Another site could point its own name at this machine, and have its pages read and upload photos here.
+            "PHOTOFLEET_HOSTS": "127.0.0.1,localhost",
+            # One person waits here, not a fleet: soon done with stopping, and soon aware of a message that was lost.
+            "PHOTOFLEET_RECEIVE_WAIT": "2",
+            "PHOTOFLEET_SWEEP_INTERVAL": "10",
+            "PHOTOFLEET_SWEEP_OVERDUE": "200",
+        }
+    )

@@ -21,7 +21,9 @@ def stages(aws: EmbeddedAWS, postgres: EmbeddedPostgres, port: int) -> Sequence[
     """Return the services in stages, the website being served on `port`."""
 
     def launch_stacks() -> Mapping[str, str]:
-        return service_environment(aws, stacks.launch(aws.client_environment()), postgres.url)
+        root = aws.client_environment()
+        aws.identities.prepare(root, stacks.launch(root, postgres.url))
+        return service_environment(aws, stacks.settings(root), postgres.url)
 
     cloud = Service(
         "aws",
@@ -46,23 +48,28 @@ def stages(aws: EmbeddedAWS, postgres: EmbeddedPostgres, port: int) -> Sequence[
             *(*_PYTHON, "gunicorn", "--config", "python:webapp.gunicorn_config"),
             *("--bind", f"127.0.0.1:{port}", "webapp.wsgi:app"),
         ),
+        aws.identities.environment("web"),
         port=port,
         is_ready=partial(_answers, f"http://127.0.0.1:{port}/readyz"),
     )
     return (
         (cloud, database),
-        (Service("migrate", (*_PHOTOFLEET, "migrate"), runs_once=True),),
+        # Web instances do both on AWS, too, before they serve.
+        (
+            Service("migrate", (*_PHOTOFLEET, "migrate"), web.environment, runs_once=True),
+            Service("publish", (*_PYTHON, "webapp.publish"), web.environment, runs_once=True),
+        ),
         (
             web,
-            _worker("resize"),
+            _worker("resize", aws.identities.environment("resize")),
             # More threads than one a process would only contend for the cores that resizing and serving need, too.
-            _worker("label", {"OMP_NUM_THREADS": "1"}),
-            Service("sweeper", (*_PHOTOFLEET, "sweep")),
+            _worker("label", aws.identities.environment("label") | {"OMP_NUM_THREADS": "1"}),
+            Service("sweeper", (*_PHOTOFLEET, "sweep"), web.environment),
         ),
     )
 
 
-def _worker(queue: str, environment: Mapping[str, str] | None = None) -> Service:
+def _worker(queue: str, environment: Mapping[str, str]) -> Service:
     return Service(
         queue,
         (
@@ -70,7 +77,7 @@ def _worker(queue: str, environment: Mapping[str, str] | None = None) -> Service
             *("--hostname", f"{queue}@local", "--concurrency", "1"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ),
-        environment or {},
+        environment,
         ready_line=rf"{queue}@local ready\.",
         # A worker that is told to stop finishes what it holds first.
         stop_seconds=60,

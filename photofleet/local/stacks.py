@@ -1,52 +1,75 @@
-"""Launching CloudFormation stacks: created where they are missing, updated where their template changed."""
+"""Launching the stack on the embedded AWS, with what takes the place of what an account brings."""
 
-from collections.abc import Mapping
-from importlib.resources import files
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError
 
-TEMPLATES = ("messaging", "storage")
-_POLL = {"Delay": 1, "MaxAttempts": 120}
+from photofleet.stack import Clients, StackError
+from photofleet.stack.launch import Launch
+from photofleet.stack.packaging import templates
+from photofleet.stack.parameters import parse
+from photofleet.stack.stacks import describe, outputs
+
+NAME = "photofleet"
+_SECRET = "photofleet-local-database"  # noqa: S105 - its name
+_TIERS = ("web", "resize", "label")
+# Nothing boots from it: no instance is started here.
+_IMAGE = "ami-0123456789abcdef0"
+_POLL_SECONDS = 0.1
 
 
-class StackError(Exception):
-    """A stack could not be created or updated; the message says which resource was the reason."""
-
-
-def launch(environment: Mapping[str, str]) -> dict[str, str]:
-    """Bring all of Photofleet's stacks up to date on the AWS that `environment` names, and return their outputs.
+def launch(environment: Mapping[str, str], database_url: str) -> dict[str, str]:
+    """Bring the stack up to date on the AWS that `environment` names, and return what `launched` does.
 
     Calling it again changes nothing.
 
     Raises:
-        StackError: AWS refused a stack or one of its resources.
+        StackError: AWS refused the stack or one of its resources.
     """
-    cloudformation = client(environment)
-    outputs: dict[str, str] = {}
-    for template in TEMPLATES:
-        body = files("cloudformation").joinpath(f"{template}.yaml").read_text(encoding="utf-8")
-        outputs |= launch_stack(cloudformation, _stack(template), body)
-    return outputs
+    clients = clients_of(environment)
+    try:
+        parameters = parse((templates() / "parameters" / "local.json").read_text(encoding="utf-8"), "local.json")
+        parameters |= {
+            "CertificateArn": _certificate(clients, parameters["DomainName"]),
+            "DatabaseHost": urlsplit(database_url).hostname or "",
+            "DatabaseSecretArn": _database_secret(clients, database_url),
+        }
+        for tier in _TIERS:
+            _machine_image(clients, f"/photofleet/images/{tier}")
+        Launch(clients, poll_seconds=_POLL_SECONDS).run(NAME, parameters)
+    except (BotoCoreError, ClientError) as error:
+        raise StackError(f"The stack {NAME} was refused. {error}") from error
+    return launched(environment)
 
 
 def launched(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the outputs of Photofleet's stacks on the AWS that `environment` names.
+    """Return the outputs of the stack, and those of nested stacks that no other has.
 
     Raises:
-        StackError: one of them was not launched.
+        StackError: it was not launched.
     """
-    cloudformation = client(environment)
-    outputs: dict[str, str] = {}
-    for template in TEMPLATES:
-        outputs |= _outputs(cloudformation, _stack(template))
-    return outputs
+    cloudformation = clients_of(environment)("cloudformation")
+    root = describe(cloudformation, NAME)
+    if root is None:
+        raise StackError(f"There is no stack {NAME}.")
+    pages = cloudformation.get_paginator("describe_stacks").paginate()
+    stacks = [stack for page in pages for stack in page["Stacks"]]
+    nested = [outputs(stack) for stack in stacks if stack["StackName"].startswith(f"{NAME}-")]
+    counts = Counter(key for found in nested for key in found)
+    return {key: value for found in nested for key, value in found.items() if counts[key] == 1} | outputs(root)
 
 
-def _stack(template: str) -> str:
-    return f"photofleet-{template}"
+def settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what the stack says to its instances: the lines of the parameter that they read as they boot."""
+    found = clients_of(environment)("ssm").get_parameter(Name=f"/{NAME}/settings")["Parameter"]["Value"]
+    return dict(line.split("=", 1) for line in found.splitlines() if line)
 
 
 def client(environment: Mapping[str, str], service: str = "cloudformation") -> Any:
@@ -62,56 +85,44 @@ def client(environment: Mapping[str, str], service: str = "cloudformation") -> A
     )
 
 
-def launch_stack(cloudformation: Any, stack: str, template: str) -> dict[str, str]:
-    """Create the stack, or bring it up to date with the template, and return its outputs.
+def clients_of(environment: Mapping[str, str]) -> Clients:
+    """Return what makes clients of the AWS that `environment` names, each once."""
+    return cache(lambda service: client(environment, service))
 
-    Raises:
-        StackError: AWS refused the stack or one of its resources.
-    """
-    request = {"StackName": stack, "TemplateBody": template, "Capabilities": ["CAPABILITY_IAM"]}
+
+def _certificate(clients: Clients, domain: str) -> str:
+    acm = clients("acm")
+    found: Sequence[Mapping[str, str]] = acm.list_certificates()["CertificateSummaryList"]
+    arns = [certificate["CertificateArn"] for certificate in found if certificate["DomainName"] == domain]
+    arn: str = arns[0] if arns else acm.request_certificate(DomainName=domain, ValidationMethod="DNS")["CertificateArn"]
+    return arn
+
+
+def _database_secret(clients: Clients, database_url: str) -> str:
+    """Return the ARN of a secret as RDS keeps one for a database of its own."""
+    address = urlsplit(database_url)
+    content = {
+        "username": address.username,
+        "password": address.password,
+        "host": address.hostname,
+        "port": address.port,
+        "dbname": address.path.removeprefix("/"),
+    }
+    secrets, text = clients("secretsmanager"), json.dumps(content)
     try:
-        existing = _describe(cloudformation, stack)
-        if existing and existing["StackStatus"] in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
-            # Such a stack never worked, and can only be deleted.
-            cloudformation.delete_stack(StackName=stack)
-            cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig=_POLL)
-            existing = None
-        if existing:
-            cloudformation.update_stack(**request)
-            cloudformation.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig=_POLL)
-        else:
-            cloudformation.create_stack(**request)
-            cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig=_POLL)
-    except WaiterError as error:
-        raise StackError(f"The stack {stack} failed. {_reasons(cloudformation, stack)}") from error
-    except (BotoCoreError, ClientError) as error:
-        if "No updates are to be performed" not in str(error):
-            raise StackError(f"The stack {stack} was refused. {error}") from error
-    return _outputs(cloudformation, stack)
+        found = secrets.get_secret_value(SecretId=_SECRET)
+    except secrets.exceptions.ResourceNotFoundException:
+        found = secrets.create_secret(Name=_SECRET, SecretString=text)
+    else:
+        if found["SecretString"] != text:
+            secrets.put_secret_value(SecretId=_SECRET, SecretString=text)
+    arn: str = found["ARN"]
+    return arn
 
 
-def _outputs(cloudformation: Any, stack: str) -> dict[str, str]:
-    described = _describe(cloudformation, stack)
-    if described is None:
-        raise StackError(f"There is no stack {stack}.")
-    return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
-
-
-def _describe(cloudformation: Any, stack: str) -> dict[str, Any] | None:
+def _machine_image(clients: Clients, name: str) -> None:
+    ssm = clients("ssm")
     try:
-        described: dict[str, Any] = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return None
-        raise
-    return described
-
-
-def _reasons(cloudformation: Any, stack: str) -> str:
-    events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
-    reasons = [
-        f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
-        for event in events
-        if event["ResourceStatus"].endswith("_FAILED") and event.get("ResourceStatusReason")
-    ]
-    return "; ".join(reversed(reasons)) or "AWS gives no reason."
+        ssm.get_parameter(Name=name)
+    except ssm.exceptions.ParameterNotFound:
+        ssm.put_parameter(Name=name, Value=_IMAGE, Type="String", DataType="aws:ec2:image")

@@ -12,7 +12,8 @@ from typing import Any
 
 from photofleet.local.secret import private_file
 
-FORMAT = 1
+# 1 had a stack for each template, and the queues and buckets of those; 2 has the root stack.
+FORMAT = 2
 # Whoever looks whether the folder is in use holds its lock for a moment.
 PATIENCE_SECONDS = 1.0
 _MARKER = "photofleet.json"

@@ -38,7 +38,7 @@ class World:
         self._state = state
         environment = aws.client_environment()
         self.sqs, self._sns, self._s3 = (stacks.client(environment, service) for service in ("sqs", "sns", "s3"))
-        outputs = stacks.launch(environment)
+        outputs = stacks.launched(environment)
         self.queues = {stage: outputs[f"{stage.title()}QueueUrl"] for stage in STAGES}
         self.dead_letter_queues = {stage: outputs[f"{stage.title()}DeadLetterUrl"] for stage in STAGES}
         self.originals_bucket, self.renditions_bucket = outputs["OriginalsBucket"], outputs["RenditionsBucket"]

@@ -1,6 +1,7 @@
 """The whole service, started as a user would, and a browser to use it with."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -38,6 +39,10 @@ class Service:
         """What it says of one program."""
         return next(child for child in self.status()["services"] if child["name"] == name)
 
+    def calls(self) -> list[dict[str, Any]]:
+        """Which actions of AWS were asked for, by which access key, and whether that was allowed."""
+        return [json.loads(line) for line in (self.state.parent / "calls").read_text(encoding="utf-8").splitlines()]
+
     def log(self) -> list[str]:
         """The lines that all programs have logged."""
         return (self.state / "photofleet.log").read_text(encoding="utf-8").splitlines()
@@ -64,6 +69,7 @@ def local_service(tmp_path_factory: pytest.TempPathFactory, unused_port: Callabl
     state = tmp_path_factory.mktemp("local") / "state"
     ports = {option: unused_port() for option in ("--port", "--aws-port", "--database-port")}
     options = [word for option, port in ports.items() for word in (option, str(port))]
+    os.environ["EMULATOR_NOTES"] = str(state.parent / "calls")
     started = photofleet("up", "--detach", "--state", str(state), *options)
     assert started.returncode == 0, started.stdout + started.stderr
     service = Service(f"http://127.0.0.1:{ports['--port']}", state)

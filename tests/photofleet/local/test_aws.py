@@ -23,6 +23,8 @@ from photofleet.local.aws import EmbeddedAWS
 from tests.conftest import running
 
 SNAPSHOTS_CATCH_UP = 3.0
+NOWHERE = "postgresql+psycopg://photofleet:secret@127.0.0.1:1/photofleet"
+"""A database that nobody asks."""
 
 
 @pytest.fixture
@@ -34,13 +36,13 @@ def own_aws(tmp_path: Path, unused_port: Callable[[], int]) -> EmbeddedAWS:
 def test_objects_and_stacks_outlive_a_kill(own_aws: EmbeddedAWS) -> None:
     clients = own_aws.client_environment()
     with running(own_aws.command, own_aws.answers, own_aws.server_environment()) as process:
-        outputs = stacks.launch(clients)
+        outputs = stacks.launch(clients, NOWHERE)
         s3 = stacks.client(clients, "s3")
         for number in range(20):
             s3.put_object(Bucket=outputs["OriginalsBucket"], Key=f"originals/{number}", Body=bytes([number]) * 10_000)
         process.kill()
     with running(own_aws.command, own_aws.answers, own_aws.server_environment()):
-        assert stacks.launch(clients) == outputs
+        assert stacks.launch(clients, NOWHERE) == outputs
         s3 = stacks.client(clients, "s3")
         for number in range(20):
             stored = s3.get_object(Bucket=outputs["OriginalsBucket"], Key=f"originals/{number}")
@@ -52,7 +54,7 @@ def test_objects_and_stacks_outlive_a_kill(own_aws: EmbeddedAWS) -> None:
 def test_messages_outlive_a_kill_a_few_seconds_later(own_aws: EmbeddedAWS) -> None:
     clients = own_aws.client_environment()
     with running(own_aws.command, own_aws.answers, own_aws.server_environment()) as process:
-        outputs = stacks.launch(clients)
+        outputs = stacks.launch(clients, NOWHERE)
         stacks.client(clients, "sns").publish(TopicArn=outputs["TopicArn"], Message="a photo")
         time.sleep(SNAPSHOTS_CATCH_UP)
         process.kill()
@@ -64,7 +66,7 @@ def test_messages_outlive_a_kill_a_few_seconds_later(own_aws: EmbeddedAWS) -> No
 def test_messages_outlive_an_ordered_stop_at_once(own_aws: EmbeddedAWS) -> None:
     clients = own_aws.client_environment()
     with running(own_aws.command, own_aws.answers, own_aws.server_environment()):
-        outputs = stacks.launch(clients)
+        outputs = stacks.launch(clients, NOWHERE)
         stacks.client(clients, "sns").publish(TopicArn=outputs["TopicArn"], Message="a photo")
     with running(own_aws.command, own_aws.answers, own_aws.server_environment()):
         assert _receive(clients, outputs["ResizeQueueUrl"]) == ["a photo"]
@@ -72,11 +74,11 @@ def test_messages_outlive_an_ordered_stop_at_once(own_aws: EmbeddedAWS) -> None:
 
 def test_the_state_can_move_to_another_port(own_aws: EmbeddedAWS, unused_port: Callable[[], int]) -> None:
     with running(own_aws.command, own_aws.answers, own_aws.server_environment()):
-        outputs = stacks.launch(own_aws.client_environment())
+        outputs = stacks.launch(own_aws.client_environment(), NOWHERE)
     moved = EmbeddedAWS(own_aws.folder, unused_port())
     clients = moved.client_environment()
     with running(moved.command, moved.answers, moved.server_environment()):
-        assert stacks.launch(clients) == outputs
+        assert stacks.launch(clients, NOWHERE) == outputs
         stacks.client(clients, "sns").publish(TopicArn=outputs["TopicArn"], Message="a photo")
         assert _receive(clients, outputs["ResizeQueueUrl"]) == ["a photo"]
 
@@ -84,7 +86,7 @@ def test_the_state_can_move_to_another_port(own_aws: EmbeddedAWS, unused_port: C
 def test_a_snapshot_that_was_cut_off_is_passed_over_for_the_one_before(own_aws: EmbeddedAWS) -> None:
     clients = own_aws.client_environment()
     with running(own_aws.command, own_aws.answers, own_aws.server_environment()):
-        outputs = stacks.launch(clients)
+        outputs = stacks.launch(clients, NOWHERE)
     snapshots = own_aws.folder / "snapshots"
     newest = max(snapshots.iterdir(), key=lambda path: int(path.name))
     for cut_off in (newest, snapshots / "unfinished"):
@@ -92,7 +94,7 @@ def test_a_snapshot_that_was_cut_off_is_passed_over_for_the_one_before(own_aws: 
         (cut_off / "cloudformation.json").unlink(missing_ok=True)
         (cut_off / "cloudformation.json").write_text("{", encoding="utf-8")
     with running(own_aws.command, own_aws.answers, own_aws.server_environment()):
-        assert stacks.launch(clients) == outputs
+        assert stacks.launch(clients, NOWHERE) == outputs
 
 
 @pytest.mark.parametrize("words", ["", "{", "\udcff", '{"__ministack_format__": 99, "payload": {}}'])
@@ -114,7 +116,7 @@ def test_an_idle_aws_writes_nothing(own_aws: EmbeddedAWS) -> None:
         return set((own_aws.folder / "snapshots").iterdir())
 
     with running(own_aws.command, own_aws.answers, own_aws.server_environment()):
-        outputs = stacks.launch(clients)
+        outputs = stacks.launch(clients, NOWHERE)
         time.sleep(SNAPSHOTS_CATCH_UP)
         before = written()
         _receive(clients, outputs["ResizeQueueUrl"])

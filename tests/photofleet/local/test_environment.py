@@ -8,16 +8,12 @@ from photofleet.local.aws import EmbeddedAWS
 from photofleet.local.environment import keep_to_this_machine, service_environment
 
 pytestmark = pytest.mark.usefixtures("restored_environment")
-OUTPUTS = {
-    "TopicArn": "arn:aws:sns:us-east-1:000000000000:topic",
-    "ResizeQueueUrl": "http://localhost:4566/000000000000/resize",
-    "ResizeDeadLetterUrl": "http://localhost:4566/000000000000/resize-dead",
-    "LabelQueueUrl": "http://localhost:4566/000000000000/label",
-    "LabelDeadLetterUrl": "http://localhost:4566/000000000000/label-dead",
-    "ControlPrefix": "photofleet-control",
-    "OriginalsBucket": "originals",
-    "RenditionsBucket": "renditions",
-    "RenditionsDomain": "d111.cloudfront.net",
+SETTINGS = {
+    "PHOTOFLEET_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:topic",
+    "PHOTOFLEET_ORIGINALS_BUCKET": "originals",
+    "PHOTOFLEET_RENDITIONS_URL": "https://d111.cloudfront.net",
+    "PHOTOFLEET_HOSTS": "photos.example.com",
+    "DATABASE_HOST": "127.0.0.1",
 }
 
 
@@ -46,9 +42,15 @@ def test_no_proxy_is_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_service_finds_everything_of_the_local_cloud(tmp_path: Path) -> None:
     aws = EmbeddedAWS(tmp_path, 4577)
-    environment = service_environment(aws, OUTPUTS, "postgresql+psycopg://somewhere")
+    environment = service_environment(aws, SETTINGS, "postgresql+psycopg://somewhere")
     assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4577"
     assert environment["PHOTOFLEET_DATABASE_URL"] == "postgresql+psycopg://somewhere"
     assert environment["PHOTOFLEET_RENDITIONS_URL"] == "http://127.0.0.1:4577/_cloudfront/d111"
-    values = list(environment.values())
-    assert all(value in values for name, value in OUTPUTS.items() if name != "RenditionsDomain")
+    assert environment["PHOTOFLEET_HOSTS"] == "127.0.0.1,localhost"
+    assert environment["PHOTOFLEET_TOPIC_ARN"] == SETTINGS["PHOTOFLEET_TOPIC_ARN"]
+    assert environment["PHOTOFLEET_ORIGINALS_BUCKET"] == SETTINGS["PHOTOFLEET_ORIGINALS_BUCKET"]
+
+
+def test_the_service_is_told_neither_who_the_root_user_is_nor_what_only_instances_need(tmp_path: Path) -> None:
+    environment = service_environment(EmbeddedAWS(tmp_path, 4577), SETTINGS, "postgresql+psycopg://somewhere")
+    assert not [name for name in environment if "ACCESS_KEY" in name or name.startswith("DATABASE_")]

@@ -1,52 +1,76 @@
+"""The real stack on the embedded AWS, as the local service launches it."""
+
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from photofleet.local import stacks
-
-QUEUE = """
-Resources:
-  Queue:
-    Type: AWS::SQS::Queue
-    Properties:
-      VisibilityTimeout: {timeout}
-Outputs:
-  Url:
-    Value: !Ref Queue
-"""
-BROKEN = QUEUE.format(timeout=1_000_000)
+from photofleet.local.aws import EmbeddedAWS
+from photofleet.local.postgres import EmbeddedPostgres
+from photofleet.stack import StackError
+from photofleet.stack.packaging import templates
+from photofleet.stack.stacks import describe, family
 
 
-def test_launching_again_changes_nothing(cloud: Mapping[str, str]) -> None:
-    outputs = stacks.launch(cloud)
-    assert stacks.launch(cloud) == outputs
-    assert outputs["OriginalsBucket"] == cloud["PHOTOFLEET_ORIGINALS_BUCKET"]
+@pytest.fixture
+def root(aws: EmbeddedAWS, cloud: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment of the root user of an account in which the stack was launched."""
+    return aws.client_environment()
 
 
-def test_a_changed_template_updates_its_stack(cloud: Mapping[str, str]) -> None:
-    client = stacks.client(cloud)
-    before = stacks.launch_stack(client, "changing", QUEUE.format(timeout=30))
-    assert stacks.launch_stack(client, "changing", QUEUE.format(timeout=40)) == before
-    found = stacks.client(cloud, "sqs").get_queue_attributes(
-        QueueUrl=before["Url"], AttributeNames=["VisibilityTimeout"]
-    )
-    assert found["Attributes"]["VisibilityTimeout"] == "40"
+def test_launching_again_changes_nothing(root: Mapping[str, str], postgres: EmbeddedPostgres) -> None:
+    cloudformation = stacks.client(root)
+    families = list(family(cloudformation, stacks.NAME))
+    before = [cloudformation.describe_stack_events(StackName=stack)["StackEvents"] for _, stack in families]
+    assert stacks.launch(root, postgres.url) == stacks.launched(root)
+    assert [cloudformation.describe_stack_events(StackName=stack)["StackEvents"] for _, stack in families] == before
 
 
-def test_a_failed_stack_says_which_resource_failed_and_why(cloud: Mapping[str, str]) -> None:
-    with pytest.raises(stacks.StackError, match=r"The stack broken failed\. Queue: .*VisibilityTimeout"):
-        stacks.launch_stack(stacks.client(cloud), "broken", BROKEN)
+def test_every_part_of_the_stack_is_there(root: Mapping[str, str]) -> None:
+    cloudformation = stacks.client(root)
+    found = {path: describe(cloudformation, stack) for path, stack in family(cloudformation, stacks.NAME)}
+    parts = ("Network", "Storage", "Database", "Messaging", "Web", "Resize", "Label", "Monitoring")
+    assert found.keys() == {"", *(f"{part}Stack" for part in parts)}
+    assert {stack["StackStatus"] for stack in found.values() if stack} <= {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
 
-def test_a_stack_that_failed_to_be_created_can_be_launched_once_its_template_is_right(
-    cloud: Mapping[str, str],
+def test_the_settings_that_instances_read_are_those_of_the_stack(root: Mapping[str, str]) -> None:
+    outputs, settings = stacks.launched(root), stacks.settings(root)
+    assert settings["PHOTOFLEET_TOPIC_ARN"] == outputs["TopicArn"]
+    assert settings["PHOTOFLEET_ORIGINALS_BUCKET"] == outputs["OriginalsBucket"]
+    assert settings["PHOTOFLEET_LABEL_DEAD_LETTER_URL"] == outputs["LabelDeadLetterUrl"]
+
+
+def test_outputs_that_nested_stacks_have_in_common_are_left_out(root: Mapping[str, str]) -> None:
+    outputs = stacks.launched(root)
+    assert "SpotGroupName" not in outputs
+    assert outputs["WebRoleName"] != outputs["ResizeRoleName"]
+
+
+def test_a_database_that_has_moved_changes_its_secret_and_not_the_stack(
+    root: Mapping[str, str], postgres: EmbeddedPostgres
 ) -> None:
-    client = stacks.client(cloud)
-    with pytest.raises(stacks.StackError):
-        stacks.launch_stack(client, "mended", BROKEN)
-    assert stacks.launch_stack(client, "mended", QUEUE.format(timeout=30))["Url"]
+    before = stacks.launched(root)
+    assert stacks.launch(root, postgres.url.replace(str(postgres.port), "5999")) == before
+    secret = stacks.client(root, "secretsmanager").get_secret_value(SecretId=before["SecretArn"])["SecretString"]
+    assert '"port": 5999' in secret
+    stacks.launch(root, postgres.url)
 
 
-def test_a_template_that_is_none_is_refused_in_words(cloud: Mapping[str, str]) -> None:
-    with pytest.raises(stacks.StackError, match=r"The stack nonsense was refused\. .+"):
-        stacks.launch_stack(stacks.client(cloud), "nonsense", "nonsense")
+def test_a_template_that_is_none_is_refused_in_words(
+    root: Mapping[str, str], postgres: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photofleet.yaml").write_text("nonsense", encoding="utf-8")
+    (tmp_path / "parameters").mkdir()
+    local = (templates() / "parameters" / "local.json").read_text(encoding="utf-8")
+    (tmp_path / "parameters" / "local.json").write_text(local, encoding="utf-8")
+    monkeypatch.setattr("photofleet.stack.launch.templates", lambda: tmp_path)
+    with pytest.raises(StackError, match=r"The stack photofleet was refused\. .+"):
+        stacks.launch(root, postgres.url)
+
+
+def test_before_the_first_launch_there_are_no_outputs(aws: EmbeddedAWS, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stacks, "NAME", "nonesuch")
+    with pytest.raises(StackError, match="There is no stack nonesuch"):
+        stacks.launched(aws.client_environment())

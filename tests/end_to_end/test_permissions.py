@@ -1,0 +1,156 @@
+"""Every tier is allowed what it does, and nothing that it does not do."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from configparser import ConfigParser
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from http import HTTPStatus
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import urllib3
+import yaml
+
+from photofleet.images.formats import Format
+from photofleet.local import stacks
+from photofleet.local.aws import EmbeddedAWS
+from tests.end_to_end.conftest import Service, photofleet
+from tests.pictures import corners, encode
+
+TIERS = ("web", "resize", "label", "operator")
+POLICIES = ("AWS::IAM::ManagedPolicy", "AWS::IAM::Role")
+OTHERS = ("pipeline.yaml",)
+"""Templates whose policies belong to no tier."""
+
+SEND_WHAT_IS_FOREIGN = """
+import boto3, os
+boto3.client("sns").publish(TopicArn=os.environ["PHOTOFLEET_TOPIC_ARN"], Message="foreign")
+"""
+
+GIVE_UP = """
+from sqlalchemy import update
+from photofleet.catalog.database import transaction
+from photofleet.catalog.models import FAILED, Stage
+from photofleet.catalog.stages import GAVE_UP
+with transaction() as session:
+    session.execute(update(Stage).where(Stage.name == "resize").values(state=FAILED, error=GAVE_UP))
+"""
+
+PRUNE = "from photofleet.broker.control import prune_mailboxes; print(prune_mailboxes(patience_s=2))"
+
+
+@dataclass(frozen=True)
+class Permission:
+    """An action, or a pattern of several, that a template allows somebody."""
+
+    template: str
+    line: int
+    action: str
+    is_explained: bool
+
+    def __str__(self) -> str:
+        return f"{self.template}:{self.line}: {self.action}"
+
+
+@pytest.fixture(scope="module")
+def calls(local_service: Service, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What has been asked for when everything has been done that tiers are there for, with the name of the tier."""
+    environment = dict(line.split("=", 1) for line in operate(local_service, "env").splitlines() if "=" in line)
+    aws = EmbeddedAWS(local_service.state / "aws", urlsplit(environment["AWS_ENDPOINT_URL"]).port or 0)
+    root = stacks.client(aws.client_environment(), "sqs")
+    good = tmp_path_factory.mktemp("photos") / "good.jpg"
+    good.write_bytes(encode(corners(), Format.JPEG))
+    bad = good.with_name("bad.jpg")
+    bad.write_bytes(good.read_bytes()[: -good.stat().st_size // 2])
+    photo = local_service.upload(good).json()
+    assert local_service.upload(bad).status == HTTPStatus.CREATED
+    operate(local_service, "python", "-c", SEND_WHAT_IS_FOREIGN)
+    eventually(lambda: all(photo["finished"] for photo in local_service.get("/api/v1/photos")["photos"]))
+    eventually(lambda: [queue["dead_letters"] for queue in status(local_service)] == [1, 1])
+
+    operate(local_service, "python", "-c", GIVE_UP)
+    announcement = json.dumps([[], {"photo_id": photo["id"], "request_id": "r1"}, {}])
+    letter = json.dumps({"headers": {"task": "photofleet.photo_uploaded"}, "body": announcement})
+    root.send_message(QueueUrl=environment["PHOTOFLEET_RESIZE_DEAD_LETTER_URL"], MessageBody=letter)
+    operate(local_service, "photofleet", "dlq", "show", "resize")
+    operate(local_service, "photofleet", "dlq", "redrive", "resize")
+    operate(local_service, "photofleet", "dlq", "purge", "resize", "--yes")
+    operate(local_service, "celery", "-A", "workers", "inspect", "ping")
+
+    gone = f"{environment['PHOTOFLEET_CONTROL_PREFIX']}-node-resize_gone"
+    root.create_queue(QueueName=gone)
+    assert gone in operate(local_service, "python", "-c", PRUNE)
+    assert urllib3.request("GET", f"{local_service.address}/ops").status == HTTPStatus.OK
+    return [call | {"tier": tier} for tier in TIERS for call in local_service.calls() if call["key"] == key(aws, tier)]
+
+
+def operate(service: Service, *words: str) -> str:
+    done = photofleet("exec", "--state", str(service.state), *words)
+    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    return done.stdout
+
+
+def status(service: Service) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(operate(service, "photofleet", "status", "--json"))["queues"]
+    return found
+
+
+def eventually(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 90
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def key(aws: EmbeddedAWS, tier: str) -> str:
+    kept = ConfigParser()
+    kept.read(aws.identities.environment(tier)["AWS_SHARED_CREDENTIALS_FILE"], encoding="utf-8")
+    return kept["default"]["aws_access_key_id"]
+
+
+def permissions() -> Iterator[Permission]:
+    """What the templates allow the tiers, read as text, as comments count."""
+    for path in sorted(Path(str(files("cloudformation"))).glob("*.yaml")):
+        if path.name not in OTHERS:
+            text = path.read_text(encoding="utf-8")
+            resources = value(yaml.compose(text), "Resources")
+            for _, resource in resources.value:
+                if value(resource, "Type").value in POLICIES:
+                    yield from _permissions(path.name, text.splitlines(), value(resource, "Properties"))
+
+
+def _permissions(template: str, lines: list[str], properties: Any) -> Iterator[Permission]:
+    documents = [value(properties, "PolicyDocument")]
+    documents += [value(policy, "PolicyDocument") for policy in getattr(value(properties, "Policies"), "value", ())]
+    for statement in (item for document in documents if document for item in value(document, "Statement").value):
+        actions = value(statement, "Action")
+        for action in actions.value if isinstance(actions, yaml.SequenceNode) else [actions]:
+            above = {lines[node.start_mark.line - 1].lstrip()[:1] for node in (statement, action)}
+            yield Permission(template, action.start_mark.line + 1, action.value, "#" in above)
+
+
+def value(mapping: Any, key: str) -> Any:
+    return next((node for name, node in mapping.value if name.value == key), None)
+
+
+def test_no_tier_asks_for_what_it_is_not_allowed(calls: list[dict[str, Any]]) -> None:
+    assert {call["tier"] for call in calls} == set(TIERS)
+    refused = {(call["tier"], call["action"]) for call in calls if not call["allowed"]}
+    assert not refused
+
+
+def test_no_tier_is_allowed_what_it_does_not_ask_for_unless_a_comment_says_why(calls: list[dict[str, Any]]) -> None:
+    used = {call["action"] for call in calls if call["allowed"]}
+    found = list(permissions())
+    assert len({permission.template for permission in found}) > 4
+    idle = [
+        str(permission)
+        for permission in found
+        if not permission.is_explained and not any(fnmatchcase(action, permission.action) for action in used)
+    ]
+    assert not idle, "\n".join(idle)
