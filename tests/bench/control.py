@@ -20,6 +20,7 @@ from statistics import fmean, median
 import boto3
 import psutil
 from celery import Celery
+from kombu import pools
 
 from photofleet.broker import create_app
 from photofleet.settings import get_settings
@@ -98,7 +99,7 @@ class Caller:
 
     def close(self) -> None:
         """Leave nothing behind on AWS."""
-        self._app.pool.force_close_all()
+        pools.reset()  # they are this process's, and would be handed closed to the next caller
         gc.collect()  # a mailbox for replies goes with what read it
 
 
