@@ -69,7 +69,6 @@ class Alarm:
 
     name: str
     query: Query
-    period: int
     evaluation_periods: int
     datapoints_to_alarm: int
     threshold: float

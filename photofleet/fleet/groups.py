@@ -5,9 +5,9 @@ What the functions beside this module do not model is refused, so that no test p
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
-from photofleet.fleet.alarms import COMPARISONS, Alarm, Metric, Query
+from photofleet.fleet.alarms import COMPARISONS, Alarm, Metric, Query, Treatment
 from photofleet.fleet.scaling import AGGREGATIONS, Policy, Step, StepScaling, TargetTracking
 from photofleet.fleet.template import TemplateError
 
@@ -118,16 +118,17 @@ def _alarm(name: str, properties: Mapping[str, Any]) -> Alarm:
     periods = {metric.period for metric in query.metrics.values()}
     if len(periods) != 1:
         raise TemplateError(f"{name} mixes metrics of different periods, or has none.")
+    if str(properties.get("ActionsEnabled", True)).lower() != "true":
+        raise TemplateError(f"{name} does nothing: its actions are not enabled.")
     count = int(properties["EvaluationPeriods"])
     return Alarm(
         name=name,
         query=query,
-        period=periods.pop(),
         evaluation_periods=count,
         datapoints_to_alarm=int(properties.get("DatapointsToAlarm", count)),
         threshold=float(properties["Threshold"]),
         comparison=_known(properties["ComparisonOperator"], COMPARISONS, name),
-        missing=properties.get("TreatMissingData", "missing"),
+        missing=_known(properties.get("TreatMissingData", "missing"), get_args(Treatment), name),
         actions=tuple(str(action).split(".")[0] for action in properties.get("AlarmActions", [])),
     )
 
@@ -165,7 +166,7 @@ def _metric(name: str, metric: Mapping[str, Any], asked: Mapping[str, Any]) -> M
     )
 
 
-def _known(value: str, known: Iterable[str], name: str) -> str:
+def _known(value: Any, known: Iterable[str], name: str) -> Any:
     if value not in known:
         raise TemplateError(f"{name} has {value!r} where one of {', '.join(sorted(known))} is supported.")
     return value

@@ -54,7 +54,6 @@ class TargetTracking:
         return Alarm(
             name=f"{self.name}-AlarmHigh",
             query=self.query,
-            period=60,
             evaluation_periods=3,
             datapoints_to_alarm=3,
             threshold=self.target,

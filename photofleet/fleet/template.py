@@ -54,13 +54,18 @@ _Loader.add_multi_constructor("!", _short_form)
 
 
 def load_template(path: Path) -> dict[str, Any]:
-    """Read a template, its short forms (`!Sub …`) as their long ones (`{"Fn::Sub": …}`)."""
+    """Read the template in a file."""
+    return parse_template(path.read_text(encoding="utf-8"), str(path))
+
+
+def parse_template(text: str, source: str) -> dict[str, Any]:
+    """Read a template, its short forms (`!Sub …`) as their long ones (`{"Fn::Sub": …}`); `source` names it in errors."""
     try:
-        template = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+        template = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
-        raise TemplateError(f"{path} is not YAML: {error}") from error
+        raise TemplateError(f"{source} is not YAML: {error}") from error
     if not isinstance(template, dict) or "Resources" not in template:
-        raise TemplateError(f"{path} is not a CloudFormation template: it has no Resources.")
+        raise TemplateError(f"{source} is not a CloudFormation template: it has no Resources.")
     return template
 
 

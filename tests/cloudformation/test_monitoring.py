@@ -17,7 +17,6 @@ PARAMETERS = {
     "Name": "watched",
     "LogGroups": "/photofleet/watched",
     "AlarmEmail": "nobody@example.com",
-    "LogDays": "7",
     "LoadBalancerFullName": "app/balancer/1",
     "TargetGroupFullName": "targetgroup/web/1",
     "WebGroupName": "web-group",
@@ -165,7 +164,7 @@ def test_the_dashboard_shows_all_alarms_and_metrics(launch: Launch, root: RootCl
 
 
 def test_logs_end_when_they_are_to_end(launch: Launch, root: RootClient) -> None:
-    launch("monitoring", **PARAMETERS | {"Name": "logging", "LogGroups": "/photofleet/logging"})
+    launch("logs", Name="logging", LogGroups="/photofleet/logging", LogDays="7")
     groups = root("logs").describe_log_groups(logGroupNamePrefix="/photofleet/logging/")["logGroups"]
     assert {group["logGroupName"].rsplit("/", 1)[-1] for group in groups} == {"web", "resize", "label"}
     assert {group["retentionInDays"] for group in groups} == {7}

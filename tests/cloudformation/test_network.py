@@ -176,9 +176,15 @@ def test_in_an_existing_network_nothing_is_made_but_security_groups(
     made = launch("network", **{**NEW, **existing, "Name": "existing"})
     assert count() == before
     assert {name: made[name] for name in existing} == existing
-    rules = _rules(ec2, made)
-    # The database may be in a group of its own, too.
-    assert (5432, "0.0.0.0/0") in rules["Web"][1] & rules["Worker"][1]
+
+
+@pytest.mark.parametrize(("host", "is_open"), [("", False), ("db.example.com", True)])
+def test_instances_reach_a_database_anywhere_only_if_it_is_none_of_ours(
+    ec2: Any, launch: Launch, host: str, is_open: bool
+) -> None:
+    rules = _rules(ec2, launch("network", **{**NEW, "DatabaseHost": host, "Name": "elsewhere"}))
+    for tier in ("Web", "Worker"):
+        assert ((5432, "0.0.0.0/0") in rules[tier][1]) == is_open
 
 
 @pytest.mark.parametrize(

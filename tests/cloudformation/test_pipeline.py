@@ -141,7 +141,9 @@ def test_who_launches_a_stack_cannot_touch_what_is_in_it(role: str, action: str)
 
 @pytest.mark.parametrize("role", ["TestRole", "ProductionRole"])
 def test_who_launches_a_stack_reads_its_templates(role: str) -> None:
-    assert allowed(role, "s3:GetObject") == ["Artefacts.Arn/templates/*"]
+    pipelines, ours = allowed(role, "s3:GetObject")
+    assert pipelines == "Artefacts.Arn/templates/*"
+    assert "photofleet-templates-" in ours, "for `photofleet stack launch` by hand"
 
 
 @pytest.mark.parametrize(

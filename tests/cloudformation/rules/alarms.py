@@ -51,7 +51,7 @@ def of_several_metrics_exactly_one_decides(documents: Documents) -> Iterator[str
 
 
 @rule(
-    lambda documents: resource(documents, "monitoring.yaml", "WebLogs").pop("RetentionInDays"),
+    lambda documents: resource(documents, "logs.yaml", "WebLogs").pop("RetentionInDays"),
     lambda documents: resource(documents, "pipeline.yaml", "BuildProject").update(
         LogsConfig={"CloudWatchLogs": {"Status": "ENABLED"}}
     ),

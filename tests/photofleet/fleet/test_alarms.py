@@ -15,7 +15,7 @@ OK, ALARM, INSUFFICIENT, RETAINED = State.OK, State.ALARM, State.INSUFFICIENT_DA
 
 
 def alarm(datapoints: int, periods: int, missing: Treatment, comparison: str = "GreaterThanThreshold") -> Alarm:
-    return Alarm("Alarm", Query({}, {}, ""), 60, periods, datapoints, 0.5, comparison, missing, ())
+    return Alarm("Alarm", Query({}, {}, ""), periods, datapoints, 0.5, comparison, missing, ())
 
 
 def series(text: str) -> Series:

@@ -92,8 +92,8 @@ def test_a_group_is_read_with_its_policies_and_the_alarms_that_invoke_them() -> 
     assert (out.target, out.query.expressions, out.query.result) == (480, {"double": "visible * 2"}, "double")
     assert shrink.steps == (Step(lower=None, upper=0, adjustment=0),)
     high, idle = group.alarms
-    assert (high.period, high.evaluation_periods, high.datapoints_to_alarm, high.threshold) == (60, 3, 3, 480)
-    assert (idle.period, idle.evaluation_periods, idle.datapoints_to_alarm, idle.missing) == (300, 3, 3, "missing")
+    assert (high.evaluation_periods, high.datapoints_to_alarm, high.threshold) == (3, 3, 480)
+    assert (idle.evaluation_periods, idle.datapoints_to_alarm, idle.missing) == (3, 3, "missing")
     dimensions = (("QueueName", "photos"),)
     expected = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, "Sum", 300)
     assert idle.query.metrics["metric"] == expected

@@ -12,7 +12,7 @@ from photofleet.fleet.alarms import Alarm, Query
 from photofleet.fleet.scaling import Adjustment, Capacity, Step, StepScaling, TargetTracking, decide
 
 NOTHING = Query({}, {}, "")
-HIGH = Alarm("High", NOTHING, 60, 1, 1, 50, "GreaterThanThreshold", "missing", ())
+HIGH = Alarm("High", NOTHING, 1, 1, 50, "GreaterThanThreshold", "missing", ())
 LOW = replace(HIGH, name="Low", comparison="LessThanThreshold")
 OUT = Step(0, 10, 0), Step(10, 20, 10), Step(20, None, 30)
 IN = Step(-10, 0, 0), Step(-20, -10, -10), Step(None, -20, -30)

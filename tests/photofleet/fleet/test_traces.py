@@ -258,6 +258,11 @@ def test_one_photo_is_done_though_no_spot_instance_ever_comes(fleet: Fleet) -> N
     assert comes_back_to_zero(timeline, 1)
 
 
+def test_photos_are_done_though_no_spot_instance_lives_long_enough_to_boot(fleet: Fleet) -> None:
+    timeline = fleet.replay(90, ((1.0, 3),), spot_capacity=lambda now: 1 if now % 120 < 60 else 0)
+    assert comes_back_to_zero(timeline, 3)
+
+
 def test_a_spot_market_that_empties_in_the_middle_and_fills_again_loses_nothing(fleet: Fleet) -> None:
     timeline = fleet.replay(150, BURST, spot_capacity=lambda now: 0 if 720 <= now < 1800 else 100)
 

@@ -30,7 +30,7 @@ def test_launching_again_changes_nothing(root: Mapping[str, str], postgres: Embe
 def test_every_part_of_the_stack_is_there(root: Mapping[str, str]) -> None:
     cloudformation = stacks.client(root)
     found = {path: describe(cloudformation, stack) for path, stack in family(cloudformation, stacks.NAME)}
-    parts = ("Network", "Storage", "Database", "Messaging", "Web", "Resize", "Label", "Monitoring")
+    parts = ("Network", "Storage", "Database", "Messaging", "Logs", "Web", "Resize", "Label", "Monitoring")
     assert found.keys() == {"", *(f"{part}Stack" for part in parts)}
     assert {stack["StackStatus"] for stack in found.values() if stack} <= {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
