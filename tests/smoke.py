@@ -6,6 +6,7 @@ not to appear, `--look` uploads nothing. It needs nothing but Python's standard 
 
 import argparse
 import json
+import re
 import struct
 import sys
 import time
@@ -21,6 +22,9 @@ from tests.samples import sample
 
 PNG_HEADER_BYTES = 33
 """The signature and the first chunk, after which others may come (https://www.w3.org/TR/png-3/)."""
+
+PARTS = (("css", "text/css"), ("js", "text/javascript"))
+"""What pages are made of: how the names of such files end, and what a browser must be told that they are."""
 
 REQUEST_SECONDS = 60
 POLL_SECONDS = 2
@@ -76,13 +80,19 @@ def wait_until_ready(address: str, deadline: float) -> None:
 
 
 def look(address: str) -> None:
-    """Look at the pages, the search, and the pictures of the newest photo."""
+    """Look at the pages, the search, what they are made of, and the pictures of the newest photo."""
     for page in ("/", "/search?q=cat"):
-        fetch(f"{address}{page}")
-    found = fetch_json(f"{address}/api/v1/photos")["photos"]
-    for rendition in found[0]["renditions"] if found else ():
+        html, _ = fetch(f"{address}{page}")
+    for name, kind in PARTS:
+        found = re.search(rf'="(https?://[^"]+\.{name})"', html.decode())
+        if not found:
+            raise BrokenError(f"The page at {address}{page} names no file of type .{name}.")
+        if (served := fetch(found[1])[1]) != kind:
+            raise BrokenError(f"{found[1]} is served as {served}, not as {kind}: the browser would not use it.")
+    photos = fetch_json(f"{address}/api/v1/photos")["photos"]
+    for rendition in photos[0]["renditions"] if photos else ():
         check_rendition(rendition)
-    print(f"Its pages and the pictures of its newest photo are there ({len(found)} photos on the first page).")
+    print(f"Its pages and the pictures of its newest photo are there ({len(photos)} photos on the first page).")
 
 
 def try_photo(address: str, photo: Path, deadline: float) -> None:

@@ -15,12 +15,13 @@ Site = Callable[[Mapping[str, Any]], str]
 STAGES = [{"name": "resize", "state": "done", "error": None}, {"name": "label", "state": "done", "error": None}]
 PHOTO = {"id": "1", "duplicate": False, "finished": True, "stages": STAGES, "renditions": [], "labels": []}
 LABELS = [{"name": "cat"}]
+TYPES = {"css": "text/css", "js": "text/javascript"}
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
     """A function that serves answers, by their paths, at the address that it returns; it is ready and has no photos."""
-    answers: dict[str, Any] = {"/readyz": "ok", "/": "pages", "/search": "found", "/api/v1/photos": {"photos": []}}
+    answers: dict[str, Any] = {"/readyz": "ok", "/style.css": "", "/main.js": "", "/api/v1/photos": {"photos": []}}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -36,6 +37,7 @@ def site() -> Iterator[Site]:
                 return
             body = (found if isinstance(found, str) else json.dumps(found)).encode()
             self.send_response(200)
+            self.send_header("Content-Type", TYPES.get(self.path.rpartition(".")[2], "text/html"))
             self.end_headers()
             self.wfile.write(body)
 
@@ -43,8 +45,11 @@ def site() -> Iterator[Site]:
             pass
 
     def serve(more: Mapping[str, Any]) -> str:
+        address = f"http://127.0.0.1:{server.server_port}"
+        answers["/"] = f'<link href="{address}/style.css"><script src="{address}/main.js"></script>'
+        answers["/search"] = answers["/"]
         answers.update(more)
-        return f"http://127.0.0.1:{server.server_port}"
+        return address
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -58,6 +63,8 @@ def site() -> Iterator[Site]:
     ("answers", "reason"),
     [
         ({"/readyz": None}, "/readyz answers 503"),
+        ({"/search": "nothing"}, "names no file of type .css"),
+        ({"/style.css": None}, "/style.css answers 503"),
         ({"/": None}, "answers 503"),
         ({"/api/v1/photos": "<html>"}, "/api/v1/photos answers with something else than JSON."),
         ({"uploaded": None}, "/api/v1/photos answers 503"),

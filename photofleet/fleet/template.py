@@ -59,7 +59,11 @@ def load_template(path: Path) -> dict[str, Any]:
 
 
 def parse_template(text: str, source: str) -> dict[str, Any]:
-    """Read a template, its short forms (`!Sub …`) as their long ones (`{"Fn::Sub": …}`); `source` names it in errors."""
+    """Read a template, its short forms (`!Sub …`) as their long ones (`{"Fn::Sub": …}`).
+
+    Raises:
+        TemplateError: it is none; `source` says where it is from.
+    """
     try:
         template = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:

@@ -3,8 +3,9 @@
 What ministack does of itself, and why that is not enough here:
 
 - It writes its state down only when it is stopped in order, and begins anew where it cannot read it. We take a snapshot
-  soon after every change, and one before CloudFormation says how a stack is: one that a caller was told of outlives a
-  crash. Objects in S3 are written as they arrive; one that cannot be written is refused, not acknowledged.
+  soon after every change, and one before it is said how a stack is or which key somebody has: one that a caller was
+  told of outlives a crash. Objects in S3 are written as they arrive; one that cannot be written is refused, not
+  acknowledged.
 - It believes whoever says to be the account's root user, and checks the signatures of others only. We have it check
   every signature.
 - It answers much that is not signed: any web page that is open in the developer's browser could make buckets, or delete
@@ -71,7 +72,7 @@ class Emulator:
             await _answer(send, _preflight(scope))
         elif scope["path"] == READY or (_is_signed(scope) and not scope["path"].startswith(ADMINISTRATION)):
             scope = {**scope, "scheme": "https"}
-            await ministack.app(scope, receive, self._after_a_snapshot(send) if _is_cloudformation(scope) else send)
+            await ministack.app(scope, receive, self._after_a_snapshot(send) if _must_last(scope) else send)
             self._changed.set()
         else:
             words = "Only requests to AWS that are signed (Signature Version 4) are answered."
@@ -79,7 +80,7 @@ class Emulator:
 
     def _after_a_snapshot(self, send: Send) -> Send:
         async def send_later(message: Message) -> None:
-            if message["type"] == "http.response.start" and not self._snapshots.know_every_stack():
+            if message["type"] == "http.response.start" and not self._snapshots.know_every_stack_and_key():
                 self._snapshots.take()
             await send(message)
 
@@ -113,8 +114,9 @@ def _is_signed(scope: Message) -> bool:
     return "X-Amz-Signature" in parse_qs(scope["query_string"].decode("latin-1"))
 
 
-def _is_cloudformation(scope: Message) -> bool:
-    return "/cloudformation/aws4_request" in _headers(scope).get("authorization", "")
+def _must_last(scope: Message) -> bool:
+    authorization = _headers(scope).get("authorization", "")
+    return any(f"/{service}/aws4_request" in authorization for service in ("cloudformation", "iam"))
 
 
 async def _answer(send: Send, response: Response) -> None:

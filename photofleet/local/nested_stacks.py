@@ -134,7 +134,10 @@ def _create_change_set(request: Request) -> Response:
         for item in change_set["Changes"]:
             change = item["ResourceChange"]
             if (change["ResourceType"], change["Action"]) == (NESTED, "Modify"):
-                _add_nested_change_set(request, change_set, change, stack)
+                try:
+                    _add_nested_change_set(request, change_set, change, stack)
+                except ValueError as error:  # it depends on what another nested stack says only once it is updated
+                    _fail(change_set, str(error))
     return response
 
 
@@ -166,7 +169,11 @@ def _add_nested_change_set(request: Request, change_set: Stack, change: Stack, s
     if status == HTTPStatus.OK and found["Status"] != "FAILED":
         change["ChangeSetId"] = found_id
     elif status != HTTPStatus.OK:
-        change_set.update(Status="FAILED", ExecutionStatus="UNAVAILABLE", StatusReason=body.decode())
+        _fail(change_set, body.decode())
+
+
+def _fail(change_set: Stack, reason: str) -> None:
+    change_set.update(Status="FAILED", ExecutionStatus="UNAVAILABLE", StatusReason=reason)
 
 
 def _describe_change_set(request: Request) -> Response:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ministack import app
 from ministack.core import persistence
-from ministack.services import cloudformation
+from ministack.services import cloudformation, iam
 
 _KEPT = 2
 
@@ -50,16 +50,16 @@ class Snapshots:
                 logger.error("The newest state of the embedded AWS cannot be read; the one before is restored.")
                 shutil.rmtree(self._folder / str(number))
         self._states: dict[str, str] = {}
-        self._events = -1
+        self._landmarks = (-1, -1)
 
     @property
     def newest(self) -> Path:
         """The folder to restore from; it does not exist before the first snapshot."""
         return self._folder / str(self._newest)
 
-    def know_every_stack(self) -> bool:
-        """Say whether nothing has become of any stack since a snapshot was last taken; costs far less than one."""
-        return self._events == _count_events()
+    def know_every_stack_and_key(self) -> bool:
+        """Say whether nothing has become of stacks and access keys since a snapshot was last taken, at little cost."""
+        return self._landmarks == _count_landmarks()
 
     def take(self) -> None:
         """Write the state of every service down, unless it is what was last written or a stack is half-way.
@@ -70,12 +70,12 @@ class Snapshots:
             OSError: the state could not be written; the newest whole snapshot stays.
         """
         stacks = cloudformation._stacks._data.values()  # noqa: SLF001 - those of every account and region
-        if any(stack["StackStatus"].endswith("_IN_PROGRESS") for stack in stacks):
+        if any(_is_half_way(stack["StackStatus"]) for stack in stacks):
             return
-        events = _count_events()
+        landmarks = _count_landmarks()
         states = _serialised()
         if states == self._states:
-            self._events = events
+            self._landmarks = landmarks
             return
         unfinished = self._folder / self._UNFINISHED
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -91,7 +91,7 @@ class Snapshots:
         unfinished.rename(self._folder / str(self._newest + 1))
         _sync(self._folder)
         self._newest += 1
-        self._states, self._events = states, events
+        self._states, self._landmarks = states, landmarks
         for number in self._numbers():
             if number <= self._newest - _KEPT:
                 shutil.rmtree(self._folder / str(number), ignore_errors=True)
@@ -100,8 +100,14 @@ class Snapshots:
         return [int(path.name) for path in self._folder.iterdir() if path.name.isdigit()]
 
 
-def _count_events() -> int:
-    return sum(map(len, cloudformation._stack_events._data.values()))  # noqa: SLF001 - of every account and region
+def _is_half_way(status: str) -> bool:
+    # One that was only looked at, in a change set that nobody has executed, is not.
+    return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
+
+
+def _count_landmarks() -> tuple[int, int]:
+    events = cloudformation._stack_events._data.values()  # noqa: SLF001 - of every account and region
+    return sum(map(len, events)), len(iam._access_keys._data)  # noqa: SLF001
 
 
 def _serialised() -> dict[str, str]:

@@ -18,25 +18,35 @@ def templates_bucket(clients: Clients) -> str:
     Raises:
         StackError: the bucket belongs to another account.
     """
-    s3 = clients("s3")
-    account = clients("sts").get_caller_identity()["Account"]
-    bucket = f"photofleet-templates-{account}-{s3.meta.region_name}"
+    s3, owner = clients("s3"), account(clients)
+    bucket = f"photofleet-templates-{owner}-{s3.meta.region_name}"
     try:
         # It is set last, so where there is one, the rest is as it should be.
-        s3.get_bucket_policy(Bucket=bucket, ExpectedBucketOwner=account)
+        s3.get_bucket_policy(Bucket=bucket, ExpectedBucketOwner=owner)
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "NoSuchBucket":
             _create(s3, bucket)
         elif code == "AccessDenied":
-            raise StackError(
-                f"The bucket {bucket} cannot be used: it is another account's, or you may not read its policy. Name a "
-                "bucket of your own with --bucket."
-            ) from error
+            raise not_usable(bucket) from error
         elif code != "NoSuchBucketPolicy":
             raise
-        _protect(s3, bucket, account)
+        _protect(s3, bucket, owner)
     return bucket
+
+
+def account(clients: Clients) -> str:
+    """Return the id of the account that is worked in."""
+    found: str = clients("sts").get_caller_identity()["Account"]
+    return found
+
+
+def not_usable(bucket: str) -> StackError:
+    """Return the error that says why a bucket cannot be used."""
+    return StackError(
+        f"The bucket {bucket} cannot be used: it is another account's, or you may not read and write it. Name a bucket "
+        "of your own with --bucket."
+    )
 
 
 def _create(s3: Any, bucket: str) -> None:
@@ -46,8 +56,8 @@ def _create(s3: Any, bucket: str) -> None:
     s3.create_bucket(Bucket=bucket, ObjectOwnership="BucketOwnerEnforced", **place)
 
 
-def _protect(s3: Any, bucket: str, account: str) -> None:
-    whose = {"Bucket": bucket, "ExpectedBucketOwner": account}
+def _protect(s3: Any, bucket: str, owner: str) -> None:
+    whose = {"Bucket": bucket, "ExpectedBucketOwner": owner}
     closed = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     s3.put_public_access_block(**whose, PublicAccessBlockConfiguration=dict.fromkeys(closed, True))
     encryption = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}

@@ -3,13 +3,15 @@
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from photofleet.stack import StackError
+from photofleet.stack.stacks import NESTED, describe
 
+_BEING_MADE = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 _NESTED_FAILURE = re.compile(r"arn:[\w-]+:cloudformation:\S+:changeSet/\S+")
 
@@ -62,7 +64,7 @@ def create(
         ClientError: it refuses the request.
     """
 
-    def attempt(*, nested: bool) -> Mapping[str, Any]:
+    def attempt(*, nested: bool) -> ChangeSet | None:
         name = f"photofleet-{time.time_ns()}"
         made = cloudformation.create_change_set(
             StackName=stack,
@@ -73,41 +75,73 @@ def create(
             Capabilities=["CAPABILITY_IAM"],
             IncludeNestedStacks=nested,
         )
-        while (found := _describe(cloudformation, made["Id"]))["Status"] in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
-            time.sleep(poll_seconds)
-        return found
+        is_usable = False
+        try:
+            found = _wait_while(cloudformation, made["Id"], _BEING_MADE, poll_seconds)
+            changes = tuple(_changes(cloudformation, found))
+            is_usable = found["Status"] != "FAILED"
+            if is_usable:
+                return ChangeSet(found["ChangeSetId"], found["StackId"], changes)
+            reason = _reason(cloudformation, found)
+            if any(words in reason for words in _NOTHING) and all(change.type == NESTED for change in changes):
+                return None
+            raise _FailedError(stack, reason)
+        finally:
+            if not is_usable:
+                discard(cloudformation, made["Id"], made["StackId"], is_new=is_new, poll_seconds=poll_seconds)
 
-    found = attempt(nested=not is_new)
-    blind_because = ""
-    if found["Status"] == "FAILED" and not is_new and not _is_nothing(found):
-        blind_because = _reason(cloudformation, found)
-        _delete(cloudformation, found, poll_seconds)
-        found = attempt(nested=False)
-    if found["Status"] == "FAILED":
-        _delete(cloudformation, found, poll_seconds)
-        if _is_nothing(found):
-            return None
-        raise StackError(f"CloudFormation cannot change {stack} so. {_reason(cloudformation, found)}")
-    changes = tuple(_changes(cloudformation, found))
-    return ChangeSet(found["ChangeSetId"], found["StackId"], changes, blind_because)
-
-
-def discard(cloudformation: Any, change_set: ChangeSet, *, is_new: bool, poll_seconds: float) -> None:
-    """Delete a change set, and with that of a new stack the stack, which is only a name so far."""
-    _delete(cloudformation, _describe(cloudformation, change_set.id), poll_seconds)
-    if is_new:
-        cloudformation.delete_stack(StackName=change_set.stack_id)
-
-
-def _delete(cloudformation: Any, found: Mapping[str, Any], poll_seconds: float) -> None:
-    """Delete a change set with those of nested stacks, and wait until they are gone, as they keep out the next one."""
-    cloudformation.delete_change_set(ChangeSetName=found["ChangeSetId"])
     try:
-        while _describe(cloudformation, found["ChangeSetId"])["Status"].startswith("DELETE_"):
-            time.sleep(poll_seconds)
+        return attempt(nested=not is_new)
+    except _FailedError as failed:
+        if is_new:
+            raise
+        change_set = attempt(nested=False)
+        return change_set and replace(change_set, blind_because=failed.reason)
+
+
+class _FailedError(StackError):
+    def __init__(self, stack: str, reason: str):
+        super().__init__(f"CloudFormation cannot change {stack} so. {reason}")
+        self.reason = reason
+
+
+def discard(cloudformation: Any, change_set_id: str, stack_id: str, *, is_new: bool, poll_seconds: float) -> None:
+    """Delete a change set, and with that of a new stack the stack, if that is only a name without another change set.
+
+    Raises:
+        StackError: it cannot be deleted.
+    """
+    # One that is still being made cannot be deleted; one that is being deleted keeps out the next one.
+    _wait_while(cloudformation, change_set_id, _BEING_MADE, poll_seconds)
+    cloudformation.delete_change_set(ChangeSetName=change_set_id)
+    try:
+        left = _wait_while(cloudformation, change_set_id, ("DELETE_PENDING", "DELETE_IN_PROGRESS"), poll_seconds)
     except ClientError as error:
         if "NotFound" not in error.response["Error"]["Code"]:
             raise
+    else:
+        if left["Status"] == "DELETE_FAILED":
+            raise StackError(f"The change set {change_set_id} cannot be deleted. {left.get('StatusReason', '')}")
+    if is_new:
+        _delete_if_empty(cloudformation, stack_id, change_set_id)
+
+
+def _delete_if_empty(cloudformation: Any, stack_id: str, discarded: str) -> None:
+    stack = describe(cloudformation, stack_id)
+    if stack is None or stack["StackStatus"] != "REVIEW_IN_PROGRESS":
+        return
+    change_sets = cloudformation.list_change_sets(StackName=stack["StackName"])["Summaries"]
+    if all(change_set["ChangeSetId"] == discarded for change_set in change_sets):
+        cloudformation.update_termination_protection(StackName=stack_id, EnableTerminationProtection=False)
+        cloudformation.delete_stack(StackName=stack_id)
+
+
+def _wait_while(
+    cloudformation: Any, change_set_id: str, statuses: Sequence[str], poll_seconds: float
+) -> Mapping[str, Any]:
+    while (found := _describe(cloudformation, change_set_id))["Status"] in statuses:
+        time.sleep(poll_seconds)
+    return found
 
 
 def _describe(cloudformation: Any, change_set_id: str) -> Mapping[str, Any]:
@@ -121,10 +155,6 @@ def _describe(cloudformation: Any, change_set_id: str) -> Mapping[str, Any]:
         if not page.get("NextToken"):
             return first
         token = {"NextToken": page["NextToken"]}
-
-
-def _is_nothing(found: Mapping[str, Any]) -> bool:
-    return any(words in found.get("StatusReason", "") for words in _NOTHING)
 
 
 def _reason(cloudformation: Any, found: Mapping[str, Any]) -> str:

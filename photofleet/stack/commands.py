@@ -71,8 +71,8 @@ def launch(name: str, file: Path | None, pairs: Sequence[str], template: str, bu
     Shows what would change and asks, then shows what happens until it is done, and prints the outputs. Parameters that
     are not given keep the value they have, or have the template's default.
 
-    Refused is what would replace or remove a resource that holds photos or jobs. The stack is protected from being
-    deleted, and by a stack policy from losing such resources to whatever else changes it.
+    Refused is what would replace or remove a resource that holds photos or jobs, as far as CloudFormation foresees it;
+    the stack policy refuses the rest, whatever changes the stack. The stack is protected from being deleted, too.
     """
     parameters = {**(read_file(file) if file else {}), **parse_pairs(pairs)}
 

@@ -50,15 +50,25 @@ class Follower:
         self._paths = {nested: path for path, nested in family(cloudformation, stack_id)}
         self._newest = {stack: self._newest_of(stack) for stack in self._paths}
         self._active = {stack_id}
+        self.status = ""
+        """What the stack's newest event, of those that were followed, says of the stack itself."""
 
     def follow(self, poll_seconds: float) -> Iterator[Event]:
-        """Yield events as they happen, until the operation on the stack has ended."""
+        """Yield events as they happen, until the operation on the stack has ended.
+
+        What was asked for begins some time afterwards, and what DescribeStacks says comes later still. So the end is
+        told by an event, and waited for until DescribeStacks knows of it: it has the outputs.
+        """
         while True:
             stack = describe(self._cloudformation, self._stack_id)
-            has_ended = stack is None or not stack["StackStatus"].endswith("_IN_PROGRESS")
-            # What a nested stack says of itself, its parent says of it, too.
-            yield from (event for event in self._new_events() if not (event.is_of_the_stack_itself and event.path))
-            if has_ended:
+            is_quiet = stack is None or not stack["StackStatus"].endswith("_IN_PROGRESS")
+            for event in self._new_events():
+                if event.is_of_the_stack_itself and not event.path:
+                    self.status = event.status
+                # What a nested stack says of itself, its parent says of it, too.
+                if not (event.is_of_the_stack_itself and event.path):
+                    yield event
+            if is_quiet and self.status and not self.status.endswith("_IN_PROGRESS"):
                 return
             time.sleep(poll_seconds)
 

@@ -79,19 +79,19 @@ def check_environment(stack: Stack, environment: str | None) -> None:
 
 
 def protect(cloudformation: Any, name: str) -> None:
-    """Turn on termination protection, and have every stack of the family refuse to replace or remove what holds state.
-
-    Nested stacks come first: where the root has its policy, all have theirs.
-    """
+    """Turn on termination protection, and have every stack of the family refuse to lose what holds state."""
     cloudformation.update_termination_protection(StackName=name, EnableTerminationProtection=True)
     for _, stack in family(cloudformation, name):
         cloudformation.set_stack_policy(StackName=stack, StackPolicyBody=_policy())
 
 
 def is_protected(cloudformation: Any, stack: Stack) -> bool:
-    """Say whether `protect` has been done."""
-    found = cloudformation.get_stack_policy(StackName=stack["StackName"]).get("StackPolicyBody")
-    return bool(stack["EnableTerminationProtection"]) and found == _policy()
+    """Say whether `protect` has been done, and has nothing left to do."""
+    policy = _policy()
+    return bool(stack["EnableTerminationProtection"]) and all(
+        cloudformation.get_stack_policy(StackName=nested).get("StackPolicyBody") == policy
+        for _, nested in family(cloudformation, stack["StackName"])
+    )
 
 
 def _policy() -> str:

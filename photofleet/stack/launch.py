@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -10,7 +11,6 @@ from botocore.exceptions import ClientError
 from photofleet.stack import Clients, StackError, change_sets
 from photofleet.stack.bucket import templates_bucket
 from photofleet.stack.change_sets import ChangeSet
-from photofleet.stack.deletion import get_resources, let_go
 from photofleet.stack.events import Event, Follower, root_cause
 from photofleet.stack.guard_rails import (
     check_changes,
@@ -23,9 +23,6 @@ from photofleet.stack.guard_rails import (
 from photofleet.stack.packaging import templates, upload
 from photofleet.stack.parameters import combine, values
 from photofleet.stack.stacks import Stack, describe, outputs
-
-# Such a stack never worked, and can only be deleted. There is nothing in it.
-_NEVER_WORKED = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
 
 
 @dataclass(frozen=True)
@@ -54,12 +51,11 @@ class Launch:
         existing = self._ready_to_change(cloudformation, name)
         if existing:
             check_environment(existing, parameters.get("Environment"))
-        address = upload(self.clients("s3"), bucket or templates_bucket(self.clients), templates(), f"{template}.yaml")
+        address = upload(self.clients, bucket or templates_bucket(self.clients), templates(), f"{template}.yaml")
         change_set = self._change_set(cloudformation, name, address, parameters, existing)
         if change_set:
-            if not self._may_go_on(cloudformation, name, change_set, is_new=existing is None):
+            if not self._carry_out(cloudformation, name, change_set, is_new=existing is None):
                 return None
-            self._execute(cloudformation, name, change_set, is_new=existing is None)
         elif existing:
             self.tell(f"{name} is up to date.")
         stack = describe(cloudformation, name)
@@ -76,10 +72,15 @@ class Launch:
         if stack is None or status == "REVIEW_IN_PROGRESS":
             return None
         check_is_ours(cloudformation, stack)
-        if status in _NEVER_WORKED:
-            self.tell(f"{name} was never created to its end; what is left of the attempt is deleted.")
-            self._delete_leftover(cloudformation, stack)
+        if status == "ROLLBACK_COMPLETE":
+            self.tell(f"{name} was never created to its end, and that was rolled back; the empty stack is deleted.")
+            self._delete_empty(cloudformation, stack)
             return None
+        if status in ("CREATE_FAILED", "ROLLBACK_FAILED"):
+            raise StackError(
+                f"{name} was not created to its end, and what is there of it was kept ({status}). `photofleet stack "
+                f"status {name}` says why; `photofleet stack delete {name}` deletes it, once it has asked."
+            )
         if status.endswith("_IN_PROGRESS"):
             raise StackError(
                 f"{name} is being changed already ({status}). `photofleet stack status {name}` says when it is done."
@@ -96,10 +97,8 @@ class Launch:
             )
         return stack
 
-    def _delete_leftover(self, cloudformation: Any, stack: Stack) -> None:
+    def _delete_empty(self, cloudformation: Any, stack: Stack) -> None:
         cloudformation.update_termination_protection(StackName=stack["StackId"], EnableTerminationProtection=False)
-        # A rollback fails at what is protected; nobody has used it.
-        let_go(self.clients, get_resources(self.clients, stack["StackId"]))
         cloudformation.delete_stack(StackName=stack["StackId"])
         while (left := describe(cloudformation, stack["StackId"])) and left["StackStatus"] != "DELETE_COMPLETE":
             if left["StackStatus"] == "DELETE_FAILED":
@@ -124,38 +123,56 @@ class Launch:
             words = error.response["Error"]["Message"].rstrip(".")
             raise StackError(f"{words}. Parameters are given with -p or in a file.") from error
 
-    def _may_go_on(self, cloudformation: Any, name: str, change_set: ChangeSet, *, is_new: bool) -> bool:
-        agreed = False
+    def _carry_out(self, cloudformation: Any, name: str, change_set: ChangeSet, *, is_new: bool) -> bool:
+        """Execute a change set and follow it to its end; discard it, and return False, if `agree` says no."""
+        discard = partial(
+            change_sets.discard,
+            cloudformation,
+            change_set.id,
+            change_set.stack_id,
+            is_new=is_new,
+            poll_seconds=self.poll_seconds,
+        )
+        is_ready = False
         try:
             if not is_new:
                 check_changes(cloudformation, change_set.changes)
-            agreed = self.agree(name, change_set)
+            if not self.agree(name, change_set):
+                return False
+            follower = Follower(cloudformation, change_set.stack_id)
+            # Before anything is changed: the stack policy guards what nobody could foresee, and nobody knows whether
+            # this program is still there when all is done. A new stack has no nested ones yet, to get their policies.
+            if is_new:
+                cloudformation.update_termination_protection(
+                    StackName=change_set.stack_id, EnableTerminationProtection=True
+                )
+            else:
+                protect(cloudformation, name)
+            is_ready = True
         finally:
-            if not agreed:
-                change_sets.discard(cloudformation, change_set, is_new=is_new, poll_seconds=self.poll_seconds)
-        return agreed
-
-    def _execute(self, cloudformation: Any, name: str, change_set: ChangeSet, *, is_new: bool) -> None:
-        stack_id = change_set.stack_id
-        follower = Follower(cloudformation, stack_id)
-        cloudformation.execute_change_set(ChangeSetName=change_set.id)
-        if is_new:
-            # At once, and not when all is done: nobody knows whether this program is still there then.
-            cloudformation.update_termination_protection(StackName=stack_id, EnableTerminationProtection=True)
-        events = []
+            if not is_ready:
+                discard()
         try:
-            for event in follower.follow(self.poll_seconds):
-                events.append(event)
-                self.follow(event)
+            try:
+                cloudformation.execute_change_set(ChangeSetName=change_set.id)
+            except ClientError:
+                discard()
+                raise
+            self._follow(follower, name)
         except KeyboardInterrupt:
             self.tell(
                 f"What CloudFormation has begun goes on. `photofleet stack status {name}` shows how it goes; launch it "
                 "again afterwards, so that it is protected whole."
             )
             raise
-        stack = describe(cloudformation, stack_id)
-        status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
-        if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        return True
+
+    def _follow(self, follower: Follower, name: str) -> None:
+        events = []
+        for event in follower.follow(self.poll_seconds):
+            events.append(event)
+            self.follow(event)
+        if follower.status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             cause = root_cause(events)
             because = f"{cause.resource}: {cause.reason}" if cause else "CloudFormation gives no reason."
-            raise StackError(f"The stack {name} failed and is {status} now. {because}")
+            raise StackError(f"The stack {name} failed and is {follower.status} now. {because}")

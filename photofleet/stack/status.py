@@ -7,6 +7,7 @@ import click
 
 from photofleet.stack import Clients, StackError
 from photofleet.stack.events import Event, last_operation, root_cause
+from photofleet.stack.guard_rails import check_name
 from photofleet.stack.stacks import describe, family, outputs
 
 
@@ -16,6 +17,7 @@ def get_status(clients: Clients, name: str) -> dict[str, Any]:
     Raises:
         StackError: there is no such stack.
     """
+    check_name(name)
     cloudformation = clients("cloudformation")
     stack = describe(cloudformation, name)
     if stack is None:

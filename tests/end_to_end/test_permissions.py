@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from configparser import ConfigParser
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -24,6 +24,9 @@ from tests.pictures import corners, encode
 
 TIERS = ("web", "resize", "label", "operator")
 POLICIES = ("AWS::IAM::ManagedPolicy", "AWS::IAM::Role")
+ROLES = {"web.yaml": ("web",), "workers.yaml": ("resize", "label"), "photofleet.yaml": ("operator",)}
+"""Templates with the roles themselves, and whose they are."""
+
 OTHERS = ("pipeline.yaml",)
 """Templates whose policies belong to no tier."""
 
@@ -46,9 +49,10 @@ PRUNE = "from photofleet.broker.control import prune_mailboxes; print(prune_mail
 
 @dataclass(frozen=True)
 class Permission:
-    """An action, or a pattern of several, that a template allows somebody."""
+    """An action, or a pattern of several, that a policy in a template allows."""
 
     template: str
+    policy: str
     line: int
     action: str
     is_explained: bool
@@ -58,11 +62,33 @@ class Permission:
 
 
 @pytest.fixture(scope="module")
-def calls(local_service: Service, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def settings(local_service: Service) -> Mapping[str, str]:
+    """The environment of a program of the service."""
+    return dict(line.split("=", 1) for line in operate(local_service, "env").splitlines() if "=" in line)
+
+
+@pytest.fixture(scope="module")
+def aws(local_service: Service, settings: Mapping[str, str]) -> EmbeddedAWS:
+    """The AWS of the service."""
+    return EmbeddedAWS(local_service.state / "aws", urlsplit(settings["AWS_ENDPOINT_URL"]).port or 0)
+
+
+@pytest.fixture(scope="module")
+def root(aws: EmbeddedAWS) -> Mapping[str, str]:
+    """The environment of the account's root user."""
+    return aws.client_environment()
+
+
+@pytest.fixture(scope="module")
+def calls(
+    local_service: Service,
+    aws: EmbeddedAWS,
+    root: Mapping[str, str],
+    settings: Mapping[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> list[dict[str, Any]]:
     """What has been asked for when everything has been done that tiers are there for, with the name of the tier."""
-    environment = dict(line.split("=", 1) for line in operate(local_service, "env").splitlines() if "=" in line)
-    aws = EmbeddedAWS(local_service.state / "aws", urlsplit(environment["AWS_ENDPOINT_URL"]).port or 0)
-    root = stacks.client(aws.client_environment(), "sqs")
+    sqs = stacks.client(root, "sqs")
     good = tmp_path_factory.mktemp("photos") / "good.jpg"
     good.write_bytes(encode(corners(), Format.JPEG))
     bad = good.with_name("bad.jpg")
@@ -76,14 +102,14 @@ def calls(local_service: Service, tmp_path_factory: pytest.TempPathFactory) -> l
     operate(local_service, "python", "-c", GIVE_UP)
     announcement = json.dumps([[], {"photo_id": photo["id"], "request_id": "r1"}, {}])
     letter = json.dumps({"headers": {"task": "photofleet.photo_uploaded"}, "body": announcement})
-    root.send_message(QueueUrl=environment["PHOTOFLEET_RESIZE_DEAD_LETTER_URL"], MessageBody=letter)
+    sqs.send_message(QueueUrl=settings["PHOTOFLEET_RESIZE_DEAD_LETTER_URL"], MessageBody=letter)
     operate(local_service, "photofleet", "dlq", "show", "resize")
     operate(local_service, "photofleet", "dlq", "redrive", "resize")
     operate(local_service, "photofleet", "dlq", "purge", "resize", "--yes")
     operate(local_service, "celery", "-A", "workers", "inspect", "ping")
 
-    gone = f"{environment['PHOTOFLEET_CONTROL_PREFIX']}-node-resize_gone"
-    root.create_queue(QueueName=gone)
+    gone = f"{settings['PHOTOFLEET_CONTROL_PREFIX']}-node-resize_gone"
+    sqs.create_queue(QueueName=gone)
     assert gone in operate(local_service, "python", "-c", PRUNE)
     assert urllib3.request("GET", f"{local_service.address}/ops").status == HTTPStatus.OK
     return [call | {"tier": tier} for tier in TIERS for call in local_service.calls() if call["key"] == key(aws, tier)]
@@ -113,25 +139,50 @@ def key(aws: EmbeddedAWS, tier: str) -> str:
     return kept["default"]["aws_access_key_id"]
 
 
+@pytest.fixture(scope="module")
+def holders(local_service: Service, root: Mapping[str, str]) -> Callable[[Permission], set[str]]:
+    """A function that names the tiers which have a permission."""
+    iam = stacks.client(root, "iam")
+    attached = {
+        tier: [
+            policy["PolicyName"]
+            for policy in iam.list_attached_user_policies(UserName=f"photofleet-{tier}")["AttachedPolicies"]
+        ]
+        for tier in TIERS
+    }
+
+    def find(permission: Permission) -> set[str]:
+        if permission.template in ROLES:
+            return set(ROLES[permission.template])
+        stack = permission.template.removesuffix(".yaml").title()
+        return {
+            tier
+            for tier, names in attached.items()
+            if any(f"-{stack}Stack-" in name and f"-{permission.policy}-" in name for name in names)
+        }
+
+    return find
+
+
 def permissions() -> Iterator[Permission]:
     """What the templates allow the tiers, read as text, as comments count."""
     for path in sorted(Path(str(files("cloudformation"))).glob("*.yaml")):
         if path.name not in OTHERS:
             text = path.read_text(encoding="utf-8")
             resources = value(yaml.compose(text), "Resources")
-            for _, resource in resources.value:
+            for name, resource in resources.value:
                 if value(resource, "Type").value in POLICIES:
-                    yield from _permissions(path.name, text.splitlines(), value(resource, "Properties"))
+                    yield from _permissions(path.name, name.value, text.splitlines(), value(resource, "Properties"))
 
 
-def _permissions(template: str, lines: list[str], properties: Any) -> Iterator[Permission]:
+def _permissions(template: str, policy: str, lines: list[str], properties: Any) -> Iterator[Permission]:
     documents = [value(properties, "PolicyDocument")]
-    documents += [value(policy, "PolicyDocument") for policy in getattr(value(properties, "Policies"), "value", ())]
+    documents += [value(inline, "PolicyDocument") for inline in getattr(value(properties, "Policies"), "value", ())]
     for statement in (item for document in documents if document for item in value(document, "Statement").value):
         actions = value(statement, "Action")
         for action in actions.value if isinstance(actions, yaml.SequenceNode) else [actions]:
             above = {lines[node.start_mark.line - 1].lstrip()[:1] for node in (statement, action)}
-            yield Permission(template, action.start_mark.line + 1, action.value, "#" in above)
+            yield Permission(template, policy, action.start_mark.line + 1, action.value, "#" in above)
 
 
 def value(mapping: Any, key: str) -> Any:
@@ -144,13 +195,15 @@ def test_no_tier_asks_for_what_it_is_not_allowed(calls: list[dict[str, Any]]) ->
     assert not refused
 
 
-def test_no_tier_is_allowed_what_it_does_not_ask_for_unless_a_comment_says_why(calls: list[dict[str, Any]]) -> None:
-    used = {call["action"] for call in calls if call["allowed"]}
+def test_a_policy_allows_nothing_that_nobody_asks_for_who_has_it_unless_a_comment_says_why(
+    calls: list[dict[str, Any]], holders: Callable[[Permission], set[str]]
+) -> None:
     found = list(permissions())
-    assert len({permission.template for permission in found}) > 4
-    idle = [
-        str(permission)
-        for permission in found
-        if not permission.is_explained and not any(fnmatchcase(action, permission.action) for action in used)
-    ]
+    held = {permission: holders(permission) for permission in found}
+    assert all(held.values()), "Nobody has these."
+
+    def is_used(permission: Permission) -> bool:
+        return any(fnmatchcase(call["action"], permission.action) for call in calls if call["tier"] in held[permission])
+
+    idle = [str(permission) for permission in found if not permission.is_explained and not is_used(permission)]
     assert not idle, "\n".join(idle)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from photofleet.local import stacks
 from photofleet.local.aws import EmbeddedAWS
@@ -116,14 +117,31 @@ def launch(clients: Clients, folder: Path) -> Run:
 
 
 @pytest.fixture
-def name(clients: Clients) -> Iterator[str]:
+def name(aws: EmbeddedAWS) -> Iterator[str]:
     """A name for a stack, which is deleted after the test, production or not."""
     name = f"small-{next(_numbers)}"
     yield name
+    clients = stacks.clients_of(aws.client_environment())  # not those that the test may have meddled with
     cloudformation = clients("cloudformation")
     stack = next((one for one in cloudformation.describe_stacks()["Stacks"] if one["StackName"] == name), None)
     if stack:
+        cloudformation.update_termination_protection(StackName=name, EnableTerminationProtection=False)
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         deletion.delete(clients, stack, deletion.get_resources(clients, name), lambda _event: None, 0.05)
+
+
+def on(client: Any, event: str, action: Callable[..., Any]) -> None:
+    """Have a client call `action` at an event of boto3, such as after-call.cloudformation.DescribeStacks."""
+    client.meta.events.register(event, lambda **about: action(**about))
+
+
+def refusing(operation: str) -> Callable[..., None]:
+    """Return what refuses a request for lack of permission, to be done before it is sent."""
+
+    def refuse(**_about: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "Access Denied"}}, operation)
+
+    return refuse
 
 
 def edit(file: Path, old: str, new: str) -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from photofleet.local.aws import EmbeddedAWS
 from photofleet.stack import commands
 from photofleet.stack.commands import stack
-from tests.photofleet.stack.conftest import TOO_LONG, Run
+from tests.photofleet.stack.conftest import TOO_LONG, Run, on
 
 Stack = Callable[..., Result]
 
@@ -153,6 +153,27 @@ def test_ctrl_c_says_that_the_stack_goes_on_and_how_to_look(
     assert f"What CloudFormation has begun goes on. `photofleet stack status {name}` shows how it goes" in result.output
     cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1})
     assert run("status", name).output.count("Termination protection: on") == 1
+
+
+def test_ctrl_c_while_cloudformation_is_told_to_begin_says_that_it_goes_on(
+    launch: Run, name: str, cloudformation: Any
+) -> None:
+    def interrupt(**_about: Any) -> None:
+        raise KeyboardInterrupt
+
+    on(cloudformation, "after-call.cloudformation.ExecuteChangeSet", interrupt)
+    told: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        launch(name, tell=told.append)
+    assert told[-1].startswith("What CloudFormation has begun goes on.")
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1})
+
+
+@pytest.mark.parametrize("command", ["status", "delete"])
+def test_a_stack_is_known_by_its_name_only(run: Stack, command: str) -> None:
+    result = run(command, "arn:aws:cloudformation:us-east-1:000000000000:stack/photos/1")
+    assert result.exit_code == 1
+    assert "cannot be a stack's name" in result.output
 
 
 def test_without_credentials_it_is_said_what_is_missing(run: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from photofleet.stack.change_sets import ChangeSet
 from photofleet.stack.events import Event
 from photofleet.stack.guard_rails import is_protected
 from photofleet.stack.stacks import describe, family
-from tests.photofleet.stack.conftest import TOO_LONG, Run, edit
+from tests.photofleet.stack.conftest import TOO_LONG, Run, edit, on
 
 
 def _changes(change_set: ChangeSet) -> set[tuple[str, str, str]]:
@@ -97,6 +98,73 @@ def test_what_happens_is_told_as_it_happens_with_the_nested_stack_it_happens_in(
     assert told.count(("WorkStack", "CREATE_COMPLETE")) == 1
 
 
+def test_a_nested_stack_that_lost_its_policy_gets_it_back_at_the_next_launch(
+    launch: Run, name: str, cloudformation: Any
+) -> None:
+    launch(name)
+    _let_everything_happen(cloudformation, name)
+    launch(name)
+    assert is_protected(cloudformation, describe(cloudformation, name) or {})
+
+
+def test_an_existing_stack_is_protected_before_it_is_changed(launch: Run, name: str, cloudformation: Any) -> None:
+    launch(name)
+    _let_everything_happen(cloudformation, name)
+    cloudformation.update_termination_protection(StackName=name, EnableTerminationProtection=False)
+    protected: list[bool] = []
+
+    def look(**_about: Any) -> None:
+        protected.append(is_protected(cloudformation, describe(cloudformation, name) or {}))
+
+    on(cloudformation, "before-call.cloudformation.ExecuteChangeSet", look)
+    launch(name, {"Timeout": "40"})
+    assert protected == [True]
+
+
+def test_a_nested_stack_that_an_update_adds_is_protected_too(
+    launch: Run, name: str, folder: Path, cloudformation: Any
+) -> None:
+    launch(name)
+    another = "Resources:\n  OtherStack:\n    Type: AWS::CloudFormation::Stack\n    Properties:\n"
+    edit(folder / "photofleet.yaml", "Resources:\n", another + "      TemplateURL: ./state.yaml\n")
+    launch(name)
+    assert len(list(family(cloudformation, name))) == 4
+    assert is_protected(cloudformation, describe(cloudformation, name) or {})
+
+
+def test_an_update_may_hand_one_nested_stack_what_another_only_then_says(launch: Run, name: str, folder: Path) -> None:
+    launch(name)
+    state, work, root = (folder / f"{part}.yaml" for part in ("state", "work", "photofleet"))
+    state.write_text(f"{state.read_text()}  Topic:\n    Value: !Ref Topic\n", encoding="utf-8")
+    work.write_text(
+        work.read_text().replace("Parameters:\n", "Parameters:\n  Topic:\n    Type: String\n"), encoding="utf-8"
+    )
+    handed_on = "      Parameters:\n        Topic: !GetAtt StateStack.Outputs.Topic\n"
+    root.write_text(root.read_text().replace("      Parameters:\n", handed_on), encoding="utf-8")
+
+    assert launch(name) is not None
+
+
+def test_a_new_stack_cannot_be_deleted_from_its_first_moment(launch: Run, name: str, cloudformation: Any) -> None:
+    protected: list[bool] = []
+
+    def look(**_about: Any) -> None:
+        stack = describe(cloudformation, name)
+        protected.append(bool(stack and stack["EnableTerminationProtection"]))
+
+    on(cloudformation, "before-call.cloudformation.ExecuteChangeSet", look)
+    launch(name)
+    assert protected == [True]
+
+
+def _let_everything_happen(cloudformation: Any, name: str) -> None:
+    """Take the stack policy of one nested stack away."""
+    policy = '{"Statement": [{"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"}]}'
+    nested = dict(family(cloudformation, name))["StateStack"]
+    cloudformation.set_stack_policy(StackName=nested, StackPolicyBody=policy)
+    assert not is_protected(cloudformation, describe(cloudformation, name) or {})
+
+
 def test_a_new_stack_that_is_declined_leaves_nothing(launch: Run, name: str, cloudformation: Any) -> None:
     assert launch(name, agree=lambda *_: False) is None
     assert _status(cloudformation, name) == "none"
@@ -110,6 +178,39 @@ def test_a_failed_creation_says_which_resource_failed_why_and_can_be_tried_again
     assert clients("sqs").list_queues(QueueNamePrefix=name).get("QueueUrls", []) == []
     assert launch(name)
     assert _status(cloudformation, name) == "CREATE_COMPLETE"
+
+
+@pytest.mark.parametrize("status", ["CREATE_FAILED", "ROLLBACK_FAILED"])
+def test_what_is_left_of_a_creation_without_rollback_is_kept(
+    launch: Run, name: str, clients: Any, cloudformation: Any, status: str
+) -> None:
+    body = f"""\
+Description: Photofleet, made with the console's option to preserve what could be made.
+Resources:
+  Photos:
+    Type: AWS::SQS::Queue
+  Work:
+    Type: AWS::SQS::Queue
+    DependsOn: Photos
+    Properties:
+      VisibilityTimeout: {TOO_LONG}
+"""
+    cloudformation.create_stack(StackName=name, TemplateBody=body, DisableRollback=True)
+    cloudformation.update_termination_protection(StackName=name, EnableTerminationProtection=True)
+    while _status(cloudformation, name) == "CREATE_IN_PROGRESS":
+        sleep(0.05)
+    assert _status(cloudformation, name) == "CREATE_FAILED"
+
+    def say(parsed: dict[str, Any], **_about: Any) -> None:
+        parsed["Stacks"][0]["StackStatus"] = status
+
+    on(cloudformation, "after-call.cloudformation.DescribeStacks", say)
+    with pytest.raises(StackError, match=rf"kept \({status}\)\. `photofleet stack status {name}` .* delete {name}`"):
+        launch(name)
+    stack = describe(cloudformation, name)
+    assert stack
+    assert stack["EnableTerminationProtection"]
+    assert len(clients("sqs").list_queues(QueueNamePrefix=name)["QueueUrls"]) == 1
 
 
 def test_a_failed_update_says_what_failed_and_leaves_all_as_it_was(launch: Run, name: str, clients: Any) -> None:
