@@ -20,7 +20,7 @@ from photofleet.images.formats import Format
 from photofleet.local import stacks
 from photofleet.local.aws import EmbeddedAWS
 from tests.end_to_end.conftest import Service, photofleet
-from tests.pictures import corners, encode
+from tests.pictures import corners, encode, noise
 
 TIERS = ("web", "resize", "label", "operator")
 POLICIES = ("AWS::IAM::ManagedPolicy", "AWS::IAM::Role")
@@ -92,7 +92,8 @@ def calls(
     good = tmp_path_factory.mktemp("photos") / "good.jpg"
     good.write_bytes(encode(corners(), Format.JPEG))
     bad = good.with_name("bad.jpg")
-    bad.write_bytes(good.read_bytes()[: -good.stat().st_size // 2])
+    whole = encode(noise(640, 480, "permissions"), Format.JPEG)
+    bad.write_bytes(whole[: len(whole) // 2])  # its header is there, which is all that an upload looks at
     photo = local_service.upload(good).json()
     assert local_service.upload(bad).status == HTTPStatus.CREATED
     operate(local_service, "python", "-c", SEND_WHAT_IS_FOREIGN)
@@ -178,11 +179,22 @@ def permissions() -> Iterator[Permission]:
 def _permissions(template: str, policy: str, lines: list[str], properties: Any) -> Iterator[Permission]:
     documents = [value(properties, "PolicyDocument")]
     documents += [value(inline, "PolicyDocument") for inline in getattr(value(properties, "Policies"), "value", ())]
-    for statement in (item for document in documents if document for item in value(document, "Statement").value):
+    for statement in (
+        found for document in documents if document for found in statements(value(document, "Statement"))
+    ):
         actions = value(statement, "Action")
         for action in actions.value if isinstance(actions, yaml.SequenceNode) else [actions]:
             above = {lines[node.start_mark.line - 1].lstrip()[:1] for node in (statement, action)}
             yield Permission(template, policy, action.start_mark.line + 1, action.value, "#" in above)
+
+
+def statements(node: Any) -> Iterator[Any]:
+    """The statements of a document, with those that stand in an !If."""
+    for item in node.value:
+        if isinstance(item, yaml.SequenceNode):
+            yield from statements(item)
+        elif isinstance(item, yaml.MappingNode):
+            yield item
 
 
 def value(mapping: Any, key: str) -> Any:
