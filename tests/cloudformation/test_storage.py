@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.cloudformation.conftest import ClientWith, RootClient, connect
+from tests.refusals import is_allowed
 
 KEY = "renditions/0199-test/w320.webp"
 MODULE = "static/build/site-0123.js"
@@ -128,14 +129,14 @@ def test_pages_of_the_site_may_send_a_form_to_s3_and_those_of_others_may_not(clo
     ((site,),) = (rule["AllowedOrigins"] for rule in s3.get_bucket_cors(Bucket=bucket)["CORSRules"])
     assert site.startswith("https://")
 
-    def is_allowed(origin: str, method: str) -> bool:
+    def is_welcome(origin: str, method: str) -> bool:
         headers = {"Origin": origin, "Access_Control_Request_Method": method}
         response, _ = _get(f"{cloud['AWS_ENDPOINT_URL']}/{bucket}/originals/0199-form", "OPTIONS", **headers)
         return response.status == HTTPStatus.OK and response.headers["Access-Control-Allow-Origin"] == origin
 
-    assert is_allowed(site, "POST")
-    assert not is_allowed("https://stranger.example", "POST")
-    assert not any(is_allowed(site, method) for method in ("GET", "PUT", "DELETE"))
+    assert is_welcome(site, "POST")
+    assert not is_welcome("https://stranger.example", "POST")
+    assert not any(is_welcome(site, method) for method in ("GET", "PUT", "DELETE"))
 
 
 @pytest.fixture
@@ -155,31 +156,21 @@ def tier(
     return client
 
 
-def _is_allowed(call: Callable[..., Any], **arguments: Any) -> bool:
-    try:
-        call(**arguments)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "AccessDenied":
-            raise
-        return False
-    return True
-
-
 def test_the_web_tier_writes_originals_and_static_files_and_reads_nothing(
     cloud: Mapping[str, str], tier: Callable[[str], Any]
 ) -> None:
     originals, renditions = (cloud[bucket] for bucket in BUCKETS)
     s3 = tier("Web")
     version = s3.put_object(Bucket=originals, Key="originals/0199-web", Body=b"")["VersionId"]
-    assert _is_allowed(s3.put_object, Bucket=renditions, Key=MODULE, Body=b"")
-    assert _is_allowed(s3.delete_object, Bucket=originals, Key="originals/0199-web")
+    assert is_allowed(s3.put_object, Bucket=renditions, Key=MODULE, Body=b"")
+    assert is_allowed(s3.delete_object, Bucket=originals, Key="originals/0199-web")
 
-    assert not _is_allowed(s3.delete_object, Bucket=originals, Key="originals/0199-web", VersionId=version)
-    assert not _is_allowed(s3.put_object, Bucket=originals, Key="elsewhere/0199-web", Body=b"")
-    assert not _is_allowed(s3.put_object, Bucket=renditions, Key=KEY, Body=b"")
-    assert not _is_allowed(s3.delete_object, Bucket=renditions, Key=MODULE)
-    assert not _is_allowed(s3.get_object, Bucket=originals, Key="originals/0199-web")
-    assert not any(_is_allowed(s3.list_objects_v2, Bucket=bucket) for bucket in (originals, renditions))
+    assert not is_allowed(s3.delete_object, Bucket=originals, Key="originals/0199-web", VersionId=version)
+    assert not is_allowed(s3.put_object, Bucket=originals, Key="elsewhere/0199-web", Body=b"")
+    assert not is_allowed(s3.put_object, Bucket=renditions, Key=KEY, Body=b"")
+    assert not is_allowed(s3.delete_object, Bucket=renditions, Key=MODULE)
+    assert not is_allowed(s3.get_object, Bucket=originals, Key="originals/0199-web")
+    assert not any(is_allowed(s3.list_objects_v2, Bucket=bucket) for bucket in (originals, renditions))
 
 
 def test_the_resize_fleet_reads_originals_and_changes_renditions_alone(
@@ -189,16 +180,16 @@ def test_the_resize_fleet_reads_originals_and_changes_renditions_alone(
     s3.put_object(Bucket=originals, Key="originals/0199-resize", Body=b"the photo")
     worker = tier("Resize")
     assert worker.get_object(Bucket=originals, Key="originals/0199-resize")["Body"].read() == b"the photo"
-    assert _is_allowed(worker.put_object, Bucket=renditions, Key="renditions/0199-resize/w320.webp", Body=b"")
-    assert _is_allowed(worker.list_objects_v2, Bucket=renditions, Prefix="renditions/0199-resize/")
+    assert is_allowed(worker.put_object, Bucket=renditions, Key="renditions/0199-resize/w320.webp", Body=b"")
+    assert is_allowed(worker.list_objects_v2, Bucket=renditions, Prefix="renditions/0199-resize/")
     doomed = {"Objects": [{"Key": "renditions/0199-resize/w320.webp"}]}
-    assert _is_allowed(worker.delete_objects, Bucket=renditions, Delete=doomed)
+    assert is_allowed(worker.delete_objects, Bucket=renditions, Delete=doomed)
 
-    assert not _is_allowed(worker.delete_objects, Bucket=renditions, Delete={"Objects": [{"Key": MODULE}]})
-    assert not _is_allowed(worker.put_object, Bucket=renditions, Key=MODULE, Body=b"")
-    assert not _is_allowed(worker.list_objects_v2, Bucket=renditions, Prefix="static/")
-    assert not _is_allowed(worker.put_object, Bucket=originals, Key="originals/0199-resize", Body=b"")
-    assert not _is_allowed(worker.delete_object, Bucket=originals, Key="originals/0199-resize")
+    assert not is_allowed(worker.delete_objects, Bucket=renditions, Delete={"Objects": [{"Key": MODULE}]})
+    assert not is_allowed(worker.put_object, Bucket=renditions, Key=MODULE, Body=b"")
+    assert not is_allowed(worker.list_objects_v2, Bucket=renditions, Prefix="static/")
+    assert not is_allowed(worker.put_object, Bucket=originals, Key="originals/0199-resize", Body=b"")
+    assert not is_allowed(worker.delete_object, Bucket=originals, Key="originals/0199-resize")
 
 
 def test_the_label_fleet_reads_originals_and_changes_nothing(
@@ -210,9 +201,9 @@ def test_the_label_fleet_reads_originals_and_changes_nothing(
     assert worker.get_object(Bucket=originals, Key="originals/0199-label")["Body"].read() == b"the photo"
 
     for bucket, key in ((originals, "originals/0199-label"), (renditions, KEY)):
-        assert not _is_allowed(worker.put_object, Bucket=bucket, Key=key, Body=b"")
-        assert not _is_allowed(worker.delete_object, Bucket=bucket, Key=key)
-    assert not _is_allowed(worker.get_object, Bucket=renditions, Key=KEY)
+        assert not is_allowed(worker.put_object, Bucket=bucket, Key=key, Body=b"")
+        assert not is_allowed(worker.delete_object, Bucket=bucket, Key=key)
+    assert not is_allowed(worker.get_object, Bucket=renditions, Key=KEY)
 
 
 @pytest.mark.parametrize("fleet", ["Resize", "Label"])
@@ -223,4 +214,4 @@ def test_a_worker_is_told_that_an_original_is_missing_and_not_that_it_is_forbidd
     with pytest.raises(ClientError, match="NoSuchKey"):
         tier(fleet).get_object(Bucket=originals, Key="originals/0199-missing")
     # What that hangs on, on AWS.
-    assert _is_allowed(tier(fleet).list_objects_v2, Bucket=originals)
+    assert is_allowed(tier(fleet).list_objects_v2, Bucket=originals)

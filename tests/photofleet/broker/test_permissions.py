@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from photofleet.local import stacks
 from photofleet.local.aws import EmbeddedAWS
 from photofleet.settings import Settings, get_settings
 from tests.photofleet.broker.conftest import StartFleet, announce, eventually
 from tests.photofleet.broker.queues import Queues
+from tests.refusals import is_allowed
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +37,6 @@ def credentials(aws: EmbeddedAWS, service: None) -> Iterator[Callable[[str], dic
         iam.delete_access_key(UserName=policy, AccessKeyId=key["AccessKeyId"])
         iam.detach_user_policy(UserName=policy, PolicyArn=outputs[f"{policy}Arn"])
         iam.delete_user(UserName=policy)
-
-
-def is_allowed(call: Callable[..., Any], **arguments: Any) -> bool:
-    try:
-        call(**arguments)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "AccessDenied":
-            raise
-        return False
-    return True
 
 
 def mailbox(settings: Settings, name: str) -> str:

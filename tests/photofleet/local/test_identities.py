@@ -8,11 +8,11 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 
 from photofleet.local import stacks
 from photofleet.local.aws import EmbeddedAWS
 from photofleet.local.identities import OPERATOR, ROLES, Identities
+from tests.refusals import is_allowed
 
 LIST_QUEUES = """{
     "Version": "2012-10-17",
@@ -47,16 +47,6 @@ def _client(aws: EmbeddedAWS, identities: Identities, tier: str, service: str) -
     return boto3.client(service, endpoint_url=aws.endpoint, region_name="us-east-1", **_credentials(identities, tier))
 
 
-def _is_allowed(call: Any, **arguments: Any) -> bool:
-    try:
-        call(**arguments)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("AccessDenied", "AuthorizationError"):
-            raise
-        return False
-    return True
-
-
 @pytest.mark.parametrize(
     ("tier", "allowed"),
     [("web", {"announce", "upload"}), ("resize", {"resize"}), ("label", {"label"}), (OPERATOR, {"announce"})],
@@ -67,11 +57,11 @@ def test_each_tier_may_do_its_own_work_and_nobody_elses(
     sqs, sns, s3 = (_client(aws, identities, tier, service) for service in ("sqs", "sns", "s3"))
     original = {"Bucket": outputs["OriginalsBucket"], "Key": "originals/0199-test"}
     may = {
-        "announce": _is_allowed(sns.publish, TopicArn=outputs["TopicArn"], Message="{}"),
-        "upload": _is_allowed(s3.put_object, **original, Body=b"a photo"),
-        "resize": _is_allowed(sqs.receive_message, QueueUrl=outputs["ResizeQueueUrl"]),
-        "label": _is_allowed(sqs.receive_message, QueueUrl=outputs["LabelQueueUrl"]),
-        "make queues": _is_allowed(sqs.create_queue, QueueName="a-queue-of-its-own"),
+        "announce": is_allowed(sns.publish, TopicArn=outputs["TopicArn"], Message="{}"),
+        "upload": is_allowed(s3.put_object, **original, Body=b"a photo"),
+        "resize": is_allowed(sqs.receive_message, QueueUrl=outputs["ResizeQueueUrl"]),
+        "label": is_allowed(sqs.receive_message, QueueUrl=outputs["LabelQueueUrl"]),
+        "make queues": is_allowed(sqs.create_queue, QueueName="a-queue-of-its-own"),
     }
     assert {work for work, is_allowed in may.items() if is_allowed} == allowed
 
@@ -97,7 +87,7 @@ def test_a_key_that_was_lost_is_made_anew(
     file.write_text(damage, encoding="utf-8")
     identities.prepare(aws.client_environment(), outputs)
     sqs = _client(aws, identities, "resize", "sqs")
-    assert _is_allowed(sqs.receive_message, QueueUrl=outputs["ResizeQueueUrl"])
+    assert is_allowed(sqs.receive_message, QueueUrl=outputs["ResizeQueueUrl"])
 
 
 def test_what_a_role_may_no_longer_do_its_user_may_not_either(
@@ -108,5 +98,5 @@ def test_what_a_role_may_no_longer_do_its_user_may_not_either(
     iam.attach_user_policy(UserName="photofleet-label", PolicyArn=outputs["ResizeWorkPolicyArn"])
     identities.prepare(aws.client_environment(), outputs)
     sqs = _client(aws, identities, "label", "sqs")
-    assert not _is_allowed(sqs.receive_message, QueueUrl=outputs["ResizeQueueUrl"])
+    assert not is_allowed(sqs.receive_message, QueueUrl=outputs["ResizeQueueUrl"])
     assert "Old" not in iam.list_user_policies(UserName="photofleet-label")["PolicyNames"]
