@@ -105,7 +105,8 @@ def _photo_id(body: str) -> str:
 
 
 def _judge_buckets(verdict: Verdict, world: World, photos: Mapping[str, Photo], uploads: Uploads) -> None:
-    stored = world.objects(world.renditions_bucket)
+    # The site's scripts and styles are there, too, in a folder of their own.
+    stored = world.objects(world.renditions_bucket, "renditions/")
     recorded = {rendition.key: rendition.size for photo in photos.values() for rendition in photo.renditions}
     _compare(verdict, "rendition", stored, recorded)
     originals = world.objects(world.originals_bucket)

@@ -108,9 +108,9 @@ class World:
 
     # Buckets.
 
-    def objects(self, bucket: str) -> Mapping[str, int]:
-        """The size of every object in a bucket, by its key."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    def objects(self, bucket: str, prefix: str = "") -> Mapping[str, int]:
+        """The size of every object in a bucket whose key begins so, by its key."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return {found["Key"]: found["Size"] for page in pages for found in page.get("Contents", ())}
 
     # The catalog.
