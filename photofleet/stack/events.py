@@ -35,6 +35,11 @@ class Event:
         """Whether something could not be done."""
         return self.status.endswith("_FAILED")
 
+    @property
+    def is_the_end(self) -> bool:
+        """Whether it says that the operation on the whole family is over."""
+        return self.is_of_the_stack_itself and not self.path and not self.status.endswith("_IN_PROGRESS")
+
     def __str__(self) -> str:
         line = f"{self.at.astimezone():%H:%M:%S}  {self.status:<20} {self.resource}  {self.type}"
         return f"{line}\n          {self.reason}" if self.is_failure and self.reason else line
@@ -74,7 +79,8 @@ class Follower:
 
     def _new_events(self) -> list[Event]:
         events: list[Event] = []
-        waiting = sorted(self._active)
+        # The stack itself is asked first: what it says of its end then comes after all that happened before that.
+        waiting = [*sorted(self._active - {self._stack_id}), self._stack_id]
         while waiting:
             stack = waiting.pop()
             for event in self._new_events_of(stack):
@@ -88,7 +94,7 @@ class Follower:
                     if event.status.endswith("_IN_PROGRESS"):
                         self._active.add(event.physical_id)
                     waiting.append(event.physical_id)
-        return sorted(events, key=lambda event: event.at)
+        return sorted(events, key=lambda event: (event.at, event.is_the_end))
 
     def _new_events_of(self, stack: str) -> list[Event]:
         newest, path = self._newest.get(stack), self._paths[stack]
