@@ -22,6 +22,7 @@ from photofleet.local.aws import EmbeddedAWS
 from photofleet.local.environment import keep_to_this_machine, service_environment
 from photofleet.local.postgres import EmbeddedPostgres
 from photofleet.settings import get_settings, variable
+from photofleet.stack import Clients
 from tests.photofleet.broker.queues import Queues
 
 START_SECONDS = 60.0
@@ -68,6 +69,12 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, unused_port: Callable[[],
     # These databases never outlive the tests, so waiting for the disk would be in vain.
     with running((*postgres.command, "-c", "fsync=off"), postgres.answers, stop_signal=signal.SIGINT):
         yield postgres
+
+
+@pytest.fixture
+def clients(aws: EmbeddedAWS) -> Clients:
+    """Clients for the account's root user."""
+    return stacks.clients_of(aws.client_environment())
 
 
 @pytest.fixture(scope="session")

@@ -6,18 +6,11 @@ from typing import Any
 import pytest
 
 from photofleet.local import stacks
-from photofleet.local.aws import EmbeddedAWS
 from photofleet.stack import Clients, deletion
 from photofleet.stack.launch import Launch
 from photofleet.stack.stacks import describe, family
 
 NAME = "whole"
-
-
-@pytest.fixture
-def clients(aws: EmbeddedAWS) -> Clients:
-    """Clients for the account's root user."""
-    return stacks.clients_of(aws.client_environment())
 
 
 @pytest.fixture

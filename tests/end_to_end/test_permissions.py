@@ -1,7 +1,6 @@
 """Every tier is allowed what it does, and nothing that it does not do."""
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from configparser import ConfigParser
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from photofleet.images.formats import Format
 from photofleet.local import stacks
 from photofleet.local.aws import EmbeddedAWS
 from tests.end_to_end.conftest import Service, photofleet
+from tests.photofleet.broker.conftest import eventually
 from tests.pictures import corners, encode, noise
 
 TIERS = ("web", "resize", "label", "operator")
@@ -97,8 +97,9 @@ def calls(
     photo = local_service.upload(good).json()
     assert local_service.upload(bad).status == HTTPStatus.CREATED
     operate(local_service, "python", "-c", SEND_WHAT_IS_FOREIGN)
-    eventually(lambda: all(photo["finished"] for photo in local_service.get("/api/v1/photos")["photos"]))
-    eventually(lambda: [queue["dead_letters"] for queue in status(local_service)] == [1, 1])
+    photos = "/api/v1/photos"
+    eventually(lambda: all(photo["finished"] for photo in local_service.get(photos)["photos"]), 90)
+    eventually(lambda: [queue["dead_letters"] for queue in status(local_service)] == [1, 1], 90)
 
     operate(local_service, "python", "-c", GIVE_UP)
     announcement = json.dumps([[], {"photo_id": photo["id"], "request_id": "r1"}, {}])
@@ -125,13 +126,6 @@ def operate(service: Service, *words: str) -> str:
 def status(service: Service) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(operate(service, "photofleet", "status", "--json"))["queues"]
     return found
-
-
-def eventually(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 90
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
 
 
 def key(aws: EmbeddedAWS, tier: str) -> str:

@@ -87,12 +87,6 @@ Run = Callable[..., dict[str, str] | None]
 
 
 @pytest.fixture
-def clients(aws: EmbeddedAWS) -> Clients:
-    """Clients for the account's root user."""
-    return stacks.clients_of(aws.client_environment())
-
-
-@pytest.fixture
 def cloudformation(clients: Clients) -> Any:
     return clients("cloudformation")
 
