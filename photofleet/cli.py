@@ -10,6 +10,7 @@ import click
 from photofleet.local.commands import local
 from photofleet.logs import configure_logging
 from photofleet.operations.commands import dlq, status
+from photofleet.operations.outages import Outage, naming_outages
 from photofleet.settings import Settings, get_settings, variable
 from photofleet.stack.commands import stack
 
@@ -38,12 +39,20 @@ def settings() -> None:
 
 @main.command()
 def migrate() -> None:
-    """Bring the database's schema and taxonomy up to this version. Safe to run from many machines at once."""
-    from photofleet.catalog.database import get_engine
+    """Bring the database's schema and taxonomy up to this version. Safe to run from many machines at once.
+
+    It signs in as the user of PHOTOFLEET_DATABASE_SECRET, if that is set. With PHOTOFLEET_DATABASE_IAM, it also makes
+    the users photofleet_web and photofleet_worker, and gives them their rights.
+    """
+    from photofleet.catalog.database import get_owner_engine
     from photofleet.catalog.migrate import migrate as run_migrations
 
     configure_logging(get_settings())
-    run_migrations(get_engine())
+    try:
+        with naming_outages():
+            run_migrations(get_owner_engine(), with_roles=get_settings().database_iam)
+    except Outage as error:
+        raise click.ClickException(str(error)) from error
     click.echo("The database is up to date.")
 
 

@@ -34,7 +34,16 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
     database_url: Annotated[SecretStr, AfterValidator(_postgresql_url)] = Field(
-        description="Where the catalog is: a PostgreSQL address with user, password, host and database."
+        description="Where the catalog is: a PostgreSQL address with user, password, host and database. "
+        "Without a user, that of the secret signs in."
+    )
+    database_iam: bool = Field(
+        False, description="Whether the address's user signs in to RDS with tokens of its IAM role, without a password."
+    )
+    database_secret: str | None = Field(
+        None,
+        pattern=r"^arn:aws[a-z-]*:secretsmanager:",
+        description="The secret in Secrets Manager with username and password of the tables' owner, who migrates.",
     )
     topic_arn: str = Field(
         pattern=r"^arn:aws[a-z-]*:sns:", description="The SNS topic that hears of every uploaded photo."
@@ -122,11 +131,23 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
+        self._check_sign_in()
         if self.upload_max_bytes > self.upload_max_request_bytes:
             raise ValueError(f"{variable('upload_max_bytes')} is more than {variable('upload_max_request_bytes')}")
         if self.label_model != DEFAULT_MODEL and self.label_weights is None:
             raise ValueError(f"{variable('label_weights')} must name the file with the weights of {self.label_model}")
         return self
+
+    def _check_sign_in(self) -> None:
+        name, iam, secret = variable("database_url"), variable("database_iam"), variable("database_secret")
+        url = make_url(self.database_url.get_secret_value())
+        if self.database_iam and (not url.username or url.password):
+            raise ValueError(f"{name} must have a user and no password, as tokens take its place with {iam}")
+        if not url.username and self.database_secret is None:
+            raise ValueError(f"{name} has no user; name one, or a secret with one in {secret}")
+        # Else tokens and passwords would be told to whoever answers at that address.
+        if (self.database_iam or self.database_secret) and url.query.get("sslmode") != "verify-full":
+            raise ValueError(f"{name} must end with ?sslmode=verify-full with {iam if self.database_iam else secret}")
 
 
 class SettingsError(SystemExit):

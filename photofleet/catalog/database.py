@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.orm import Session
 
+from photofleet.catalog.sign_in import SecretSignIn, sign_in_with_token
 from photofleet.settings import get_settings
 
 CONNECT_TIMEOUT_S = 5
@@ -22,17 +23,34 @@ def get_engine() -> Engine:
 
     A connection is tried before it is lent, so that a restarted database costs no request.
     """
-    url = make_url(get_settings().database_url.get_secret_value()).set(drivername="postgresql+psycopg")
-    return create_engine(
-        url,
+    url = make_url(get_settings().database_url.get_secret_value())
+    return _create_engine(None if url.username else get_settings().database_secret)
+
+
+@cache
+def get_owner_engine() -> Engine:
+    """The same for who owns the tables: the user of the secret, where there is one."""
+    return _create_engine(get_settings().database_secret)
+
+
+def _create_engine(secret: str | None) -> Engine:
+    settings = get_settings()
+    engine = create_engine(
+        make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
         pool_size=8,
         max_overflow=24,  # together as many as a web process has threads
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "options": OPTIONS,
+            "gssencmode": "disable",  # to which Kerberos, where there is any, would be as good as the TLS of sslmode
         },
     )
+    if secret:
+        event.listen(engine, "do_connect", SecretSignIn(secret))
+    elif settings.database_iam:
+        event.listen(engine, "do_connect", sign_in_with_token)
+    return engine
 
 
 @contextmanager

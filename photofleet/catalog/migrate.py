@@ -1,28 +1,39 @@
-"""Bringing the database's schema and taxonomy up to this version."""
+"""Bringing the database's schema, taxonomy and users up to this version."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from photofleet.catalog.roles import grant_rights
 from photofleet.catalog.taxonomy_tables import store_taxonomy
 
 _LOCK = 5_073_684
 """The advisory lock under which one process at a time migrates; the number means nothing."""
 
 
-def migrate(engine: Engine) -> None:
-    """Run the migrations that are missing and store the taxonomy; safe to call from many machines at once."""
+def migrate(engine: Engine, *, with_roles: bool = False) -> None:
+    """Run the migrations that are missing and store the taxonomy; safe to call from many machines at once.
+
+    Args:
+        engine: Connections of the tables' owner.
+        with_roles: Whether the tiers sign in as users of their own, which are made here, too.
+    """
     with engine.connect() as connection:
         with connection.begin():
             connection.execute(text("SET statement_timeout = 0"))  # migrations take the time they need
             connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
         try:
-            with connection.begin():
+            with connection.begin():  # one for all: a schema that is current has its taxonomy and its users, too
                 upgrade_schema(connection)
-            with connection.begin():
                 store_taxonomy(connection)
+                if with_roles:
+                    grant_rights(connection)
         finally:
             with connection.begin():
                 connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
@@ -31,8 +42,24 @@ def migrate(engine: Engine) -> None:
 
 def upgrade_schema(connection: Connection) -> None:
     """Run the migrations that this database has not had yet."""
+    with _config() as config:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the schema has all that this version expects; one that a newer version migrated has it, too."""
+    with engine.connect() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+    with _config() as config:
+        scripts = ScriptDirectory.from_config(config)
+        older = {script.revision for script in scripts.walk_revisions()} - {scripts.get_current_head()}
+    return revision is not None and revision not in older
+
+
+@contextmanager
+def _config() -> Iterator[Config]:
     with as_file(files("photofleet.catalog") / "migrations") as scripts:
         config = Config()
         config.set_main_option("script_location", str(scripts))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        yield config

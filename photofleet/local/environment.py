@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from photofleet.local.aws import EmbeddedAWS
-from photofleet.settings import PREFIX
+from photofleet.settings import PREFIX, variable
+
+_SIGN_IN = {variable("database_iam"), variable("database_secret")}
 
 
 def keep_to_this_machine() -> None:
@@ -25,12 +27,13 @@ def keep_to_this_machine() -> None:
 def service_environment(aws: EmbeddedAWS, settings: Mapping[str, str], database_url: str) -> dict[str, str]:
     """Return what the service's processes need to know of the local cloud, but not who they are to it.
 
-    `settings` are what the stack tells its instances; what else is in there concerns how those boot.
+    `settings` are what the stack tells its instances.
     """
     distribution = urlsplit(settings["PHOTOFLEET_RENDITIONS_URL"]).hostname or ""
     return (
         aws.address()
-        | {name: value for name, value in settings.items() if name.startswith(PREFIX)}
+        # The address of the database has its own password here.
+        | {name: value for name, value in settings.items() if name.startswith(PREFIX) and name not in _SIGN_IN}
         | {
             "PHOTOFLEET_DATABASE_URL": database_url,
             "PHOTOFLEET_RENDITIONS_URL": aws.distribution_address(distribution),

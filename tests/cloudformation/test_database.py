@@ -40,8 +40,18 @@ def existing(launch: Launch, network: Mapping[str, str], secret: str) -> dict[st
 def test_for_an_existing_database_nothing_is_made(root: RootClient, existing: Mapping[str, str], secret: str) -> None:
     rds = root("rds")
     assert (rds.describe_db_instances()["DBInstances"], rds.describe_db_clusters()["DBClusters"]) == ([], [])
-    given = ("Host", "Port", "SecretArn", "IamAuthentication", "InstanceId", "ClusterId")
-    assert [existing[name] for name in given] == ["db.example.com", "5432", secret, "false", "", ""]
+    assert [existing["InstanceId"], existing["ClusterId"]] == ["", ""]
+
+
+@pytest.mark.parametrize("output", ["WebSettings", "WorkerSettings"])
+def test_all_sign_in_to_an_existing_database_with_its_secret(
+    existing: Mapping[str, str], secret: str, output: str
+) -> None:
+    assert existing[output].splitlines() == [
+        "PHOTOFLEET_DATABASE_URL=postgresql://db.example.com:5432/photofleet"
+        "?sslmode=verify-full&sslrootcert=/etc/photofleet/database-ca.pem",
+        f"PHOTOFLEET_DATABASE_SECRET={secret}",
+    ]
 
 
 @pytest.mark.parametrize("policy", ["WebPolicyArn", "WorkerPolicyArn"])

@@ -7,7 +7,7 @@ import pytest
 
 from photofleet.broker import app
 from photofleet.catalog.models import STAGES
-from photofleet.settings import PREFIX, read_settings, variable
+from photofleet.settings import read_settings, variable
 from tests.cloudformation.rules import (  # noqa: F401 - their rules are known once they are imported
     alarms,
     composition,
@@ -54,8 +54,7 @@ def test_a_template_is_small_enough_to_be_launched_without_a_bucket(path: Path) 
 def test_celery_starts_from_what_the_root_tells_and_reads_each_stages_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     templates = documents()
     for name, text in settings(templates).items():
-        if name.startswith(PREFIX):
-            monkeypatch.setenv(name, re.sub(r"\$\{[^}]+\}", lambda found: _physical(templates, found[0]), text))
+        monkeypatch.setenv(name, re.sub(r"\$\{[^}]+\}", lambda found: _physical(templates, found[0]), text))
     monkeypatch.setenv(variable("database_url"), "postgresql://user:password@host/photofleet")
     monkeypatch.setattr(app, "get_settings", read_settings)
 

@@ -20,6 +20,9 @@ VALID = {
     "PHOTOFLEET_RENDITIONS_URL": "https://d111.cloudfront.net",
 }
 
+SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:database"  # noqa: S105 - its name
+VERIFIED = "host/photofleet?sslmode=verify-full&sslrootcert=ca.pem"
+
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
@@ -71,6 +74,7 @@ def test_every_missing_setting_is_named_with_what_it_is_for(environment: pytest.
         ("PHOTOFLEET_UPLOAD_MAX_BYTES", "many"),
         ("PHOTOFLEET_LABEL_DEVICE", "tpu"),
         ("PHOTOFLEET_TOPIC_ARN", "photos"),
+        ("PHOTOFLEET_DATABASE_SECRET", "database"),
         ("PHOTOFLEET_RENDITIONS_URL", "d111.cloudfront.net"),
     ],
 )
@@ -100,12 +104,53 @@ def test_an_address_that_names_no_database_is_refused(environment: pytest.Monkey
     [
         ({"PHOTOFLEET_UPLOAD_MAX_BYTES": "600000000"}, "PHOTOFLEET_UPLOAD_MAX_BYTES is more than"),
         ({"PHOTOFLEET_LABEL_MODEL": "resnet50"}, "PHOTOFLEET_LABEL_WEIGHTS must name the file"),
+        ({"PHOTOFLEET_DATABASE_URL": "postgresql://host/photofleet"}, "PHOTOFLEET_DATABASE_URL has no user"),
+        ({"PHOTOFLEET_DATABASE_IAM": "true"}, "PHOTOFLEET_DATABASE_URL must have a user and no password"),
+        (
+            {"PHOTOFLEET_DATABASE_IAM": "true", "PHOTOFLEET_DATABASE_URL": "postgresql://host/photofleet"},
+            "PHOTOFLEET_DATABASE_URL must have a user and no password",
+        ),
+        ({"PHOTOFLEET_DATABASE_SECRET": SECRET}, "PHOTOFLEET_DATABASE_URL must end with ?sslmode=verify-full"),
     ],
 )
 def test_settings_that_do_not_fit_together_are_refused(
     environment: pytest.MonkeyPatch, changes: dict[str, str | None], words: str
 ) -> None:
-    assert words in complaint(environment, changes)
+    message = complaint(environment, changes)
+
+    assert words in message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize("query", ["", "?sslmode=require", "?sslmode=verify-ca", "?sslmode=verify-full&sslmode=allow"])
+def test_a_token_goes_to_a_database_that_proves_its_name_and_to_no_other(
+    environment: pytest.MonkeyPatch, query: str
+) -> None:
+    changes = {"PHOTOFLEET_DATABASE_URL": f"postgresql://us@host/photofleet{query}", "PHOTOFLEET_DATABASE_IAM": "true"}
+
+    message = complaint(environment, changes)
+
+    assert "PHOTOFLEET_DATABASE_URL must end with ?sslmode=verify-full with PHOTOFLEET_DATABASE_IAM" in message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"PHOTOFLEET_DATABASE_URL": f"postgresql://us@{VERIFIED}", "PHOTOFLEET_DATABASE_IAM": "true"},
+        {"PHOTOFLEET_DATABASE_URL": f"postgresql://{VERIFIED}", "PHOTOFLEET_DATABASE_SECRET": SECRET},
+        {
+            "PHOTOFLEET_DATABASE_URL": f"postgresql://us@{VERIFIED}",
+            "PHOTOFLEET_DATABASE_IAM": "true",
+            "PHOTOFLEET_DATABASE_SECRET": SECRET,
+        },
+    ],
+    ids=["token", "secret", "token, and the owner's secret"],
+)
+def test_an_address_without_a_password_will_do_with(environment: pytest.MonkeyPatch, changes: dict[str, str]) -> None:
+    for name, value in changes.items():
+        environment.setenv(name, value)
+
+    assert read_settings().database_secret == changes.get("PHOTOFLEET_DATABASE_SECRET")
 
 
 def test_a_misspelt_setting_is_an_error_and_not_ignored(environment: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,15 @@
+from collections.abc import Callable, Iterator
+
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Engine, create_engine, func, make_url, select, text
 from sqlalchemy.orm import Session
 
-from photofleet.catalog.migrate import migrate
+from photofleet.catalog.migrate import is_current, migrate
 from photofleet.catalog.models import Base, Label, LabelAncestor
 from photofleet.catalog.taxonomy import load_taxonomy
+from photofleet.local.postgres import EmbeddedPostgres
 from tests.photofleet.catalog.factories import PEMBROKE, create_finished_photo
 
 
@@ -45,3 +49,39 @@ def test_the_lock_of_a_migration_is_given_back(catalog: Engine) -> None:
     with catalog.connect() as connection:
         locks = connection.execute(text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")).scalar()
     assert locks == 0
+
+
+@pytest.fixture
+def set_revision(catalog: Engine) -> Iterator[Callable[[str], str]]:
+    """A function that has the database say that it is at another revision, until the test ends; returns the old."""
+    statement = text("UPDATE alembic_version SET version_num = :revision RETURNING old.version_num")
+
+    def change(revision: str) -> str:
+        with catalog.begin() as connection:
+            old: str = connection.execute(statement, {"revision": revision}).scalar_one()
+            return old
+
+    own = change("none")
+    yield change
+    change(own)
+
+
+def test_a_schema_is_current_once_it_is_migrated(catalog: Engine) -> None:
+    assert is_current(catalog)
+
+
+@pytest.mark.parametrize(("revision", "current"), [("0001", False), ("9999", True)], ids=["older", "newer"])
+def test_a_schema_is_current_unless_it_is_that_of_a_version_before(
+    catalog: Engine, set_revision: Callable[[str], str], revision: str, current: bool
+) -> None:
+    set_revision(revision)
+
+    assert is_current(catalog) == current
+
+
+def test_an_empty_database_is_not_current(postgres: EmbeddedPostgres) -> None:
+    engine = create_engine(make_url(postgres.url).set(database="postgres"))
+
+    assert not is_current(engine)
+
+    engine.dispose()

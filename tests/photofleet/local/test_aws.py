@@ -88,8 +88,8 @@ def test_a_snapshot_that_was_cut_off_is_passed_over_for_the_one_before(own_aws: 
     with running(own_aws.command, own_aws.answers, own_aws.server_environment()):
         outputs = stacks.launch(clients, NOWHERE)
     snapshots = own_aws.folder / "snapshots"
-    newest = max(snapshots.iterdir(), key=lambda path: int(path.name))
-    for cut_off in (newest, snapshots / "unfinished"):
+    newest = max(int(path.name) for path in snapshots.iterdir() if path.name.isdigit())
+    for cut_off in (snapshots / str(newest), snapshots / "unfinished"):
         cut_off.mkdir(exist_ok=True)
         (cut_off / "cloudformation.json").unlink(missing_ok=True)
         (cut_off / "cloudformation.json").write_text("{", encoding="utf-8")

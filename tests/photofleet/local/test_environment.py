@@ -13,7 +13,9 @@ SETTINGS = {
     "PHOTOFLEET_ORIGINALS_BUCKET": "originals",
     "PHOTOFLEET_RENDITIONS_URL": "https://d111.cloudfront.net",
     "PHOTOFLEET_HOSTS": "photos.example.com",
-    "DATABASE_HOST": "127.0.0.1",
+    "PHOTOFLEET_DATABASE_URL": "postgresql://127.0.0.1:5432/photofleet?sslmode=verify-full",
+    "PHOTOFLEET_DATABASE_IAM": "true",
+    "PHOTOFLEET_DATABASE_SECRET": "arn:aws:secretsmanager:us-east-1:000000000000:secret:database",
 }
 
 
@@ -51,6 +53,6 @@ def test_the_service_finds_everything_of_the_local_cloud(tmp_path: Path) -> None
     assert environment["PHOTOFLEET_ORIGINALS_BUCKET"] == SETTINGS["PHOTOFLEET_ORIGINALS_BUCKET"]
 
 
-def test_the_service_is_told_neither_who_the_root_user_is_nor_what_only_instances_need(tmp_path: Path) -> None:
+def test_the_service_is_told_neither_who_the_root_user_is_nor_how_instances_sign_in(tmp_path: Path) -> None:
     environment = service_environment(EmbeddedAWS(tmp_path, 4577), SETTINGS, "postgresql+psycopg://somewhere")
-    assert not [name for name in environment if "ACCESS_KEY" in name or name.startswith("DATABASE_")]
+    assert not [name for name in environment if "ACCESS_KEY" in name or name.endswith(("_IAM", "_SECRET"))]

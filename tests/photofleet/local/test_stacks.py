@@ -42,6 +42,17 @@ def test_the_settings_that_instances_read_are_those_of_the_stack(root: Mapping[s
     assert settings["PHOTOFLEET_LABEL_DEAD_LETTER_URL"] == outputs["LabelDeadLetterUrl"]
 
 
+@pytest.mark.parametrize("tier", ["Web", "Resize", "Label"])
+def test_a_tier_is_told_the_settings_and_how_to_sign_in_to_the_database(root: Mapping[str, str], tier: str) -> None:
+    cloudformation = stacks.client(root)
+    stack = describe(cloudformation, dict(family(cloudformation, stacks.NAME))[f"{tier}Stack"])
+    assert stack
+    (told,) = (item["ParameterValue"] for item in stack["Parameters"] if item["ParameterKey"] == "Settings")
+    lines = [tuple(line.split("=", 1)) for line in told.splitlines()]
+    assert dict(lines) == stacks.settings(root)
+    assert len(lines) == len(dict(lines))
+
+
 def test_outputs_that_nested_stacks_have_in_common_are_left_out(root: Mapping[str, str]) -> None:
     outputs = stacks.launched(root)
     assert "SpotGroupName" not in outputs
@@ -53,7 +64,8 @@ def test_a_database_that_has_moved_changes_its_secret_and_not_the_stack(
 ) -> None:
     before = stacks.launched(root)
     assert stacks.launch(root, postgres.url.replace(str(postgres.port), "5999")) == before
-    secret = stacks.client(root, "secretsmanager").get_secret_value(SecretId=before["SecretArn"])["SecretString"]
+    arn = stacks.settings(root)["PHOTOFLEET_DATABASE_SECRET"]
+    secret = stacks.client(root, "secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
     assert '"port": 5999' in secret
     stacks.launch(root, postgres.url)
 
