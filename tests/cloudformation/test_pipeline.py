@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ami.release import archive
+from ami.release.source import Source
 from photofleet.fleet.template import load_template, resolve
 from photofleet.local.aws import EmbeddedAWS
 from tests.cloudformation.conftest import Launch, RootClient
@@ -99,16 +101,23 @@ def test_photos_are_uploaded_to_the_test_site_and_to_no_other() -> None:
 
 
 def test_the_release_brings_what_the_later_stages_use(tmp_path: Path) -> None:
-    for folder in ("cloudformation", "tests"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / ".venv").symlink_to(sys.prefix)
-    (tmp_path / "dist").mkdir()
+    source = Source.read(ROOT)
+    templates = {file: ROOT / file for file in source.templates()}
+    archive.write(source, [], templates, tmp_path / "build" / "release")
     for command in BUILD["phases"]["build"]["commands"]:
-        if command.startswith(("cp ", "mkdir ")):
+        if command.startswith(("cp ", "mkdir ", "tar ")):
             subprocess.run(("bash", "-euc", command), cwd=tmp_path, check=True)
 
     release = tmp_path / BUILD["artifacts"]["base-directory"]
-    for file in ("parameters/test.json", "parameters/production.json", "stack-policy.json", "photo.png"):
+    for file in (
+        "parameters/test.json",
+        "parameters/production.json",
+        "stack-policy.json",
+        "manifest.json",
+        "photo.png",
+    ):
         assert (release / file).is_file(), file
     # Without the packages that are installed here: the machine that tries the site has none of them.
     tried = subprocess.run(
@@ -116,6 +125,17 @@ def test_the_release_brings_what_the_later_stages_use(tmp_path: Path) -> None:
         cwd=release, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]},
     )  # fmt: skip
     assert "does not begin with https://" in tried.stderr
+
+
+def test_the_build_sees_the_commits_of_this_repository_and_cannot_add_to_them() -> None:
+    (source,) = actions("Source").values()
+    assert source["Configuration"]["OutputArtifactFormat"] == "CODEBUILD_CLONE_REF"
+    (cloning,) = (one for one in statements("BuildRole") if "codeconnections:UseConnection" in one["Action"])
+    assert cloning["Resource"] == PARAMETERS["ConnectionArn"]
+    limits = cloning["Condition"]["ForAllValues:StringEquals"]
+    for service in ("codeconnections", "codestar-connections"):
+        assert limits[f"{service}:FullRepositoryId"] == PARAMETERS["Repository"]
+        assert limits[f"{service}:ProviderPermissionsRequired"] == "read_only"
 
 
 @pytest.mark.parametrize("project", ["SmokeProject", "ProtectProject"])
