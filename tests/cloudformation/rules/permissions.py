@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.cloudformation.rules.rule import PIPELINE, Documents, listed, mappings, origins, resource, resources, rule
+from tests.cloudformation.rules.rule import (
+    IMAGES,
+    PIPELINE,
+    Documents,
+    listed,
+    mappings,
+    origins,
+    resource,
+    resources,
+    rule,
+)
 
 # Their policies speak of the resource that they belong to, which they cannot name.
 OF_THEIR_OWN_RESOURCE = ("AWS::KMS::Key", "AWS::EC2::VPCEndpoint")
@@ -126,7 +136,7 @@ def no_tier_may_do_everything(documents: Documents) -> Iterator[str]:
 )
 def no_tier_has_a_policy_that_aws_may_widen(documents: Documents) -> Iterator[str]:
     for file, name, body in resources(documents, "AWS::IAM::Role"):
-        if ":iam::aws:policy/" in str(body["Properties"].get("ManagedPolicyArns")) and file != PIPELINE:
+        if ":iam::aws:policy/" in str(body["Properties"].get("ManagedPolicyArns")) and file not in (PIPELINE, IMAGES):
             yield f"{file} {name} has a policy of AWS's own."
 
 

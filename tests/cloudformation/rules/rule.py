@@ -22,6 +22,7 @@ Breach = Callable[[Documents], object]
 
 ROOT = "photofleet.yaml"
 PIPELINE = "pipeline.yaml"
+IMAGES = "images.yaml"
 NESTED = "AWS::CloudFormation::Stack"
 
 RULES: dict[Rule, tuple[Breach, ...]] = {}

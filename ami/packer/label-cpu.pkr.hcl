@@ -1,0 +1,29 @@
+# The image of the label fleet, for instances without a GPU.
+build {
+  name = "label-cpu"
+
+  source "amazon-ebs.debian" {
+    name     = "label-cpu"
+    ami_name = "photofleet-label-cpu-${local.suffix}"
+  }
+
+  provisioner "file" {
+    sources     = [var.release, "${var.release}.sha256"]
+    destination = "/var/tmp/"
+  }
+
+  provisioner "shell" {
+    execute_command = local.as_root
+    inline          = concat(local.unpack, ["photofleet-*/ami/provision.sh label-cpu"], local.clean)
+  }
+
+  post-processors {
+    post-processor "manifest" {
+      output = "build/label-cpu.json"
+    }
+    post-processor "shell-local" {
+      environment_vars = ["MANIFEST=build/label-cpu.json", "TIER=label"]
+      inline           = local.publish
+    }
+  }
+}

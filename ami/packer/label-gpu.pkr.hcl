@@ -1,0 +1,29 @@
+# The image of the label fleet, for instances with an NVIDIA GPU.
+build {
+  name = "label-gpu"
+
+  source "amazon-ebs.deep_learning" {
+    name     = "label-gpu"
+    ami_name = "photofleet-label-gpu-${local.suffix}"
+  }
+
+  provisioner "file" {
+    sources     = [var.release, "${var.release}.sha256"]
+    destination = "/var/tmp/"
+  }
+
+  provisioner "shell" {
+    execute_command = local.as_root
+    inline          = concat(local.unpack, ["photofleet-*/ami/provision.sh label-gpu"], local.clean)
+  }
+
+  post-processors {
+    post-processor "manifest" {
+      output = "build/label-gpu.json"
+    }
+    post-processor "shell-local" {
+      environment_vars = ["MANIFEST=build/label-gpu.json", "TIER=label"]
+      inline           = local.publish
+    }
+  }
+}
