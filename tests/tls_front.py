@@ -29,7 +29,8 @@ def tls_front(context: ssl.SSLContext, host: str, port: int, backend: tuple[str,
 
 async def _serve(context: ssl.SSLContext, host: str, port: int, backend: tuple[str, int]) -> asyncio.Server:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):  # clients come and go
+        # Clients come and go, and at the end whoever is still there is cut off.
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             if await reader.readexactly(len(SSL_REQUEST)) == SSL_REQUEST:
                 writer.write(b"S")
                 await writer.start_tls(context)

@@ -44,6 +44,7 @@ def _create_engine(secret: str | None) -> Engine:
             "connect_timeout": CONNECT_TIMEOUT_S,
             "options": OPTIONS,
             "gssencmode": "disable",  # to which Kerberos, where there is any, would be as good as the TLS of sslmode
+            "sslcertmode": "disable",  # which would be looked for in the home folder, where not everyone may look
         },
     )
     if secret:
