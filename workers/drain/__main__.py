@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from photofleet.logs import configure_logging
+from photofleet.metadata import Metadata
 from photofleet.settings import get_settings
-from workers.drain.metadata import Metadata
 from workers.drain.watch import watch
 
 

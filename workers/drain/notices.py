@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 
-from workers.drain.metadata import Metadata, MetadataError
+from photofleet.metadata import Metadata, MetadataError
 from workers.drain.trouble import Trouble
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 
 from photofleet.logs import log_context
+from photofleet.metadata import Metadata, MetadataError
 from workers.drain.lifecycle import LifecycleAction
-from workers.drain.metadata import Metadata, MetadataError
 from workers.drain.notices import TARGET_STATE, Notices
 from workers.drain.stopping import Stopping
 from workers.drain.timing import Timing

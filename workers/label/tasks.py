@@ -1,12 +1,15 @@
 """What the label fleet does when a photo was uploaded."""
 
+import logging
 import os
 import signal
 from functools import cache, partial
 from typing import IO, Any
 from uuid import UUID
 
-from celery.signals import worker_process_init
+from celery.platforms import EX_FAILURE
+from celery.signals import worker_init, worker_process_init
+from celery.worker import state
 
 from photofleet.broker import PHOTO_UPLOADED
 from photofleet.catalog.models import LABEL, Photo
@@ -19,6 +22,11 @@ from workers.label.celery import app
 from workers.label.classifier import Classifier, load_classifier
 from workers.label.labels import top_labels
 from workers.stage import Record, run_stage
+
+logger = logging.getLogger(__name__)
+
+FAILED = signal.SIGUSR2
+"""Ends a worker as SIGTERM does, but with the exit status of a failure."""
 
 
 @app.task(base=PhotoTask, name=PHOTO_UPLOADED)
@@ -53,8 +61,17 @@ def _load_classifier(**_: Any) -> None:
     try:
         _classifier()
     except BaseException:  # wrong settings, a full GPU, a broken installation
-        os.kill(os.getppid(), signal.SIGTERM)
-        raise
+        logger.exception("The network cannot be loaded.")
+        os.kill(os.getppid(), FAILED)
+        raise SystemExit(1) from None  # or this process would be taken for one that is up
 
 
+def _heed_failure(**_: Any) -> None:
+    def stop(*_: Any) -> None:
+        state.should_stop = EX_FAILURE
+
+    signal.signal(FAILED, stop)
+
+
+worker_init.connect(_heed_failure)
 worker_process_init.connect(_load_classifier)

@@ -2,4 +2,4 @@
 
 from photofleet.broker import create_app
 
-app = create_app("workers.limits", "workers.resize.tasks")
+app = create_app("workers.limits", "workers.resize.tasks", "workers.readiness")

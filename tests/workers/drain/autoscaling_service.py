@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
-from tests.workers.drain.loopback import Handler, serve
-from tests.workers.drain.metadata_service import INSTANCE_ID
+from tests.loopback import Handler, serve
+from tests.metadata_service import INSTANCE_ID
 
 GROUP = "resize-fleet"
 HOOK = "drain"
@@ -31,6 +31,7 @@ class AutoscalingService:
         """How many of the next calls meet an error of the service's own."""
         self.calls: list[str] = []
         self.knows_the_instance = True
+        self.health = "Healthy"
 
     def answer(self, parameters: dict[str, str]) -> tuple[int, str]:
         """Status and XML."""
@@ -42,6 +43,11 @@ class AutoscalingService:
         if action == "DescribeAutoScalingInstances":
             known = self.knows_the_instance and parameters["InstanceIds.member.1"] == INSTANCE_ID
             return 200, _result(action, f"<AutoScalingInstances>{_INSTANCE if known else ''}</AutoScalingInstances>")
+        if action == "SetInstanceHealth":
+            if parameters["InstanceId"] != INSTANCE_ID or parameters["HealthStatus"] not in ("Healthy", "Unhealthy"):
+                return 400, _error("ValidationError", "No such instance or health.")
+            self.health = parameters["HealthStatus"]
+            return 200, _result(action, "")
         if parameters.get("AutoScalingGroupName") != GROUP or parameters.get("LifecycleHookName") != HOOK:
             return 400, _error("ValidationError", "No such lifecycle hook.")
         if parameters.get("InstanceId") != INSTANCE_ID or not self.waiting:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from photofleet.metadata import Metadata
 from tests.conftest import running
+from tests.metadata_service import MetadataService
 from tests.photofleet.local.processes import is_gone
 from tests.workers.drain.autoscaling_service import HOOK, AutoscalingService
-from tests.workers.drain.metadata_service import MetadataService
-from workers.drain.metadata import Metadata
 from workers.drain.timing import Timing
 from workers.drain.watch import watch
 

@@ -1,6 +1,7 @@
 import pytest
 
-from tests.workers.drain.metadata_service import (
+from photofleet.metadata import Metadata
+from tests.metadata_service import (
     REBALANCE,
     REBALANCE_NOTICE,
     SPOT,
@@ -8,7 +9,6 @@ from tests.workers.drain.metadata_service import (
     TARGET_STATE,
     MetadataService,
 )
-from workers.drain.metadata import Metadata
 from workers.drain.notices import Notices
 
 

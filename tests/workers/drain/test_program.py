@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import running
+from tests.metadata_service import INSTANCE_ID, SPOT, SPOT_NOTICE, TARGET_STATE, MetadataService
 from tests.photofleet.broker.conftest import announce
 from tests.photofleet.broker.queues import Queues
 from tests.photofleet.local.processes import eventually
 from tests.workers.drain.autoscaling_service import AutoscalingService
 from tests.workers.drain.conftest import QUICK, StartWatch, StartWorker
-from tests.workers.drain.metadata_service import INSTANCE_ID, SPOT, SPOT_NOTICE, TARGET_STATE, MetadataService
 
 DRAIN = (sys.executable, "-m", "workers.drain")
 CELERY = (sys.executable, "-m", "celery", "--app", "tests.photofleet.broker.worker", "worker")

@@ -4,10 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.photofleet.local.processes import eventually
-from tests.workers.drain.autoscaling_service import AutoscalingService
-from tests.workers.drain.conftest import QUICK, StartWatch, StartWorker
-from tests.workers.drain.metadata_service import (
+from tests.metadata_service import (
     INSTANCE_ID,
     REBALANCE,
     REBALANCE_NOTICE,
@@ -16,6 +13,9 @@ from tests.workers.drain.metadata_service import (
     TARGET_STATE,
     MetadataService,
 )
+from tests.photofleet.local.processes import eventually
+from tests.workers.drain.autoscaling_service import AutoscalingService
+from tests.workers.drain.conftest import QUICK, StartWatch, StartWorker
 
 COMPLETE = "CompleteLifecycleAction"
 

@@ -1,9 +1,16 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.workers.drain.metadata_service import INSTANCE_ID, SPOT, MetadataService
-from workers.drain.metadata import Metadata, MetadataError
+from photofleet.metadata import Metadata, MetadataError
+from tests.metadata_service import INSTANCE_ID, SPOT, MetadataService
+
+
+@pytest.fixture
+def metadata_service() -> Iterator[MetadataService]:
+    """The metadata service of an instance."""
+    with MetadataService().running() as service:
+        yield service
 
 
 @pytest.fixture

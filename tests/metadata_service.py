@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.workers.drain.loopback import Handler, serve
+from tests.loopback import Handler, serve
 
 INSTANCE_ID = "i-0123456789abcdef0"
 SPOT = "spot/instance-action"
