@@ -1,6 +1,6 @@
 """The stack of the network on the embedded AWS: its zones, its ways out, and who may talk to whom."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_network
 from typing import Any
 
@@ -45,20 +45,25 @@ def _subnets(ec2: Any, ids: str) -> list[dict[str, Any]]:
     return found
 
 
+def _ports(permission: Mapping[str, Any]) -> Iterable[int | None]:
+    first, last = permission.get("FromPort"), permission.get("ToPort")
+    return [None] if first is None or last is None else range(first, last + 1)
+
+
 def _rules(ec2: Any, network: Mapping[str, str]) -> dict[str, tuple[set[Any], set[Any]]]:
     """For each group, its rules for what comes in and for what goes out: a port, and who is on the other side."""
     names = {network[f"{group}SecurityGroupId"]: group for group in GROUPS}
 
     def read(permissions: list[dict[str, Any]]) -> set[Any]:
         return {
-            (permission.get("FromPort"), other)
+            (port, other)
             for permission in permissions
+            for port in _ports(permission)
             for other in [
                 *(block["CidrIp"] for block in permission.get("IpRanges", ())),
                 *(block["CidrIpv6"] for block in permission.get("Ipv6Ranges", ())),
                 *(names[pair["GroupId"]] for pair in permission.get("UserIdGroupPairs", ())),
             ]
-            if permission.get("FromPort") == permission.get("ToPort")
         }
 
     groups = ec2.describe_security_groups(GroupIds=list(names))["SecurityGroups"]
@@ -81,8 +86,8 @@ def test_there_is_a_public_and_a_private_subnet_in_each_zone(ec2: Any, launch: L
 def test_who_may_talk_to_whom(ec2: Any, network: Mapping[str, str]) -> None:
     everybody = {"0.0.0.0/0", "::/0"}
     assert _rules(ec2, network) == {
-        "LoadBalancer": ({(port, who) for port in (80, 443) for who in everybody}, {(8000, "Web")}),
-        "Web": ({(8000, "LoadBalancer")}, {(443, "0.0.0.0/0"), (5432, "Database")}),
+        "LoadBalancer": ({(port, who) for port in (80, 443) for who in everybody}, {(8000, "Web"), (8001, "Web")}),
+        "Web": ({(8000, "LoadBalancer"), (8001, "LoadBalancer")}, {(443, "0.0.0.0/0"), (5432, "Database")}),
         "Worker": (set(), {(443, "0.0.0.0/0"), (5432, "Database")}),
         "Database": ({(5432, "Web"), (5432, "Worker")}, {(None, "127.0.0.1/32")}),
     }
