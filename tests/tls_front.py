@@ -35,8 +35,11 @@ async def _serve(context: ssl.SSLContext, host: str, port: int, backend: tuple[s
                 writer.write(b"S")
                 await writer.start_tls(context)
                 database_reader, database_writer = await asyncio.open_connection(*backend)
-                await asyncio.gather(_pass_on(reader, database_writer), _pass_on(database_reader, writer))
-        writer.close()
+                try:
+                    await asyncio.gather(_pass_on(reader, database_writer), _pass_on(database_reader, writer))
+                finally:
+                    database_writer.transport.abort()
+        writer.transport.abort()
 
     return await asyncio.start_server(handle, host, port)
 
@@ -55,3 +58,5 @@ async def _end(server: asyncio.Server) -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    for _ in range(3):  # what was cut off is let go in the loop's next rounds
+        await asyncio.sleep(0)
