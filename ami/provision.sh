@@ -1,7 +1,7 @@
 #!/bin/bash
 # Turns a stock base image into ours, for one role: photofleet-VERSION/ami/provision.sh ROLE, as root, from an unpacked
-# release. Packer and EC2 Image Builder run it on an instance, the tests in a chroot. It starts and stops nothing, so
-# both come out alike; it may be run again on what it made, by the same release or by another one. Whoever unpacked the
+# release. Packer and EC2 Image Builder run it on an instance, the tests in a chroot. It starts nothing, and stops only
+# what is in its way, so both come out alike; it may be run again on what it made, by the same release or by another one. Whoever unpacked the
 # release deletes it afterwards.
 #
 # Two variables are for companies that do not fetch from Amazon, and for tests that cannot:
@@ -105,9 +105,12 @@ apt() {
 
 install_packages() {
     step "Installing packages, and all security updates"
-    # A fresh instance writes its sources of packages while it boots.
-    [[ ! -d /run/systemd/system ]] || cloud-init status --wait >/dev/null || true
-    apt update
+    if [[ -d /run/systemd/system ]]; then
+        # A fresh instance writes its sources of packages while it boots, and then looks for updates itself.
+        timeout 300 cloud-init status --wait >/dev/null || true
+        SYSTEMD_OFFLINE=0 systemctl stop apt-daily{,-upgrade}.{timer,service} unattended-upgrades.service 2>/dev/null || true
+    fi
+    apt update --error-on=any
     grep -q -- "-security" <(apt-cache policy) ||
         refuse "apt has no source of security updates; add $DISTRIBUTION's to /etc/apt/sources.list.d."
     if [[ $DISTRIBUTION == debian ]]; then
@@ -183,6 +186,8 @@ install_environment() {
     $VENV/bin/python -m compileall -qq -j 0 --invalidation-mode unchecked-hash $VENV/lib || true
     # What would be missing beside the packages, such as a library of the system, is found out now.
     local programs=ami.boot,photofleet.cli
+    [[ -n $(find $VENV/lib -path '*/photofleet/__pycache__/settings.*.pyc') ]] ||
+        refuse "Python's packages could not be compiled; the lines above say why."
     case $ROLE in
         web) programs+=,webapp.application,gunicorn.app.wsgiapp ;;
         resize) programs+=,workers.resize.renditions,workers.drain.watch ;;
@@ -207,7 +212,7 @@ install_files() {
         done < <(find "$folder" -type f -printf '%P\0')
     done
     # Those of the site's own database, too, where files above brought any.
-    update-ca-certificates >/dev/null 2>&1
+    update-ca-certificates >/dev/null
     cat "$RELEASE/ami/database-ca.pem" /etc/ssl/certs/ca-certificates.crt >/etc/photofleet/database-ca.pem
     install --mode 644 "$RELEASE/manifest.json" $HOME_FOLDER/manifest.json
     install --mode 644 "$RELEASE/sbom/$ROLE.cdx.json" $HOME_FOLDER/sbom.cdx.json
@@ -237,15 +242,21 @@ clean() {
     apt clean
     rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/lib/dpkg/*-old
     cloud-init clean --logs
+    # Whom cloud-init made on the machine of the bake.
+    for user in admin ubuntu; do
+        ! id "$user" &>/dev/null || passwd --quiet --lock "$user"
+    done
+    rm -rf /var/lib/amazon/ssm/Vault
     rm -f /etc/netplan/50-cloud-init.yaml /etc/sudoers.d/90-cloud-init-users
     rm -f /etc/ssh/ssh_host_* /var/lib/systemd/{random-seed,credential.secret}
     rm -rf /root/{.ssh,.cache,.bash_history} /home/*/{.ssh,.cache,.bash_history}
-    find /var/log -type f -delete
+    # The machine goes on meanwhile: files come and go.
+    find /var/log -ignore_readdir_race -type f -delete
     rm -rf /var/log/journal/*
     # Empty, and not "uninitialized": on what systemd takes for a first boot, it enables every unit that there is.
     : >/etc/machine-id
     rm -f /var/lib/dbus/machine-id && ln -s /etc/machine-id /var/lib/dbus/machine-id
-    find / -xdev \( -type f -o -type d ! -perm -1000 \) -perm -0002 -exec chmod o-w {} +
+    find / -xdev -ignore_readdir_race \( -type f -o -type d ! -perm -1000 \) -perm -0002 -exec chmod o-w {} +
     dpkg-query --show --showformat '${Package} ${Version} ${Architecture}\n' >$HOME_FOLDER/packages.txt
 }
 

@@ -4,14 +4,13 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from ami.release import wheels
-from ami.release.source import Source
+from tests.sources import ROOT, working_tree
 
-ROOT = Path(__file__).parents[1]
 PACKAGES = ("photofleet", "webapp", "workers", "cloudformation", "ami/boot")
 
 
 def test_a_wheel_holds_all_code_and_data(tmp_path: Path) -> None:
-    with ZipFile(wheels.build(Source.read(ROOT), tmp_path).path) as archive:
+    with ZipFile(wheels.build(working_tree(), tmp_path).path) as archive:
         packed = set(archive.namelist())
     # What a build makes of the page's sources is in the wheel instead of them. Who reads a README has the repository.
     left_out = ("webapp/assets", "webapp/screenshot.png", "cloudformation/README.md")

@@ -35,6 +35,8 @@ class Source:
         Raises:
             ReleaseError: it is none, or has no commit yet.
         """
+        if _git(root, "rev-parse", "--show-prefix").strip():
+            raise ReleaseError(f"{root} is not the top of a git repository; build a release in a clone of its own.")
         commit = _git(root, "rev-parse", "HEAD").strip()
         changed = _git(root, "status", "--porcelain", "--untracked-files=normal")
         listed = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -84,6 +86,8 @@ def _setup(root: Path) -> ConfigParser:
 
 
 def _git(root: Path, *words: str) -> str:
+    if shutil.which("git") is None:
+        raise ReleaseError("A release is built from a git commit, and there is no git here; install it.")
     asked = subprocess.run(("git", "-C", root, *words), capture_output=True, text=True, check=False)
     if asked.returncode:
         raise ReleaseError(f"A release is built from a git commit, and git finds none: {asked.stderr.strip()}")

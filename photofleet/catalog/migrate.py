@@ -20,6 +20,8 @@ _LOCK = 5_073_684
 def migrate(engine: Engine, *, with_roles: bool = False) -> None:
     """Run the migrations that are missing and store the taxonomy; safe to call from many machines at once.
 
+    A database that a newer version has migrated is left as it is.
+
     Args:
         engine: Connections of the tables' owner.
         with_roles: Whether the tiers sign in as users of their own, which are made here, too.
@@ -30,10 +32,12 @@ def migrate(engine: Engine, *, with_roles: bool = False) -> None:
             connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
         try:
             with connection.begin():  # one for all: a schema that is current has its taxonomy and its users, too
-                upgrade_schema(connection)
-                store_taxonomy(connection)
-                if with_roles:
-                    grant_rights(connection)
+                # A version from before the database's may boot, as in a roll-back: it finds all that it needs.
+                if not _is_newer(connection):
+                    upgrade_schema(connection)
+                    store_taxonomy(connection)
+                    if with_roles:
+                        grant_rights(connection)
         finally:
             with connection.begin():
                 connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
@@ -49,12 +53,17 @@ def upgrade_schema(connection: Connection) -> None:
 
 def is_current(engine: Engine) -> bool:
     """Whether the schema has all that this version expects; one that a newer version migrated has it, too."""
-    with engine.connect() as connection:
+    with engine.connect() as connection, _config() as config:
         revision = MigrationContext.configure(connection).get_current_revision()
+        return revision == ScriptDirectory.from_config(config).get_current_head() or _is_newer(connection)
+
+
+def _is_newer(connection: Connection) -> bool:
+    """Whether a version has migrated this database that has migrations which this one does not know."""
+    revision = MigrationContext.configure(connection).get_current_revision()
     with _config() as config:
-        scripts = ScriptDirectory.from_config(config)
-        older = {script.revision for script in scripts.walk_revisions()} - {scripts.get_current_head()}
-    return revision is not None and revision not in older
+        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    return revision is not None and revision not in known
 
 
 @contextmanager

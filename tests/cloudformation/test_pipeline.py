@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from ami.release import archive
-from ami.release.source import Source
 from photofleet.fleet.template import load_template, resolve
 from photofleet.local.aws import EmbeddedAWS
 from tests.cloudformation.conftest import Launch, RootClient
+from tests.sources import working_tree
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "cloudformation"
@@ -103,7 +103,7 @@ def test_photos_are_uploaded_to_the_test_site_and_to_no_other() -> None:
 def test_the_release_brings_what_the_later_stages_use(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / ".venv").symlink_to(sys.prefix)
-    source = Source.read(ROOT)
+    source = working_tree()
     templates = {file: ROOT / file for file in source.templates()}
     archive.write(source, [], templates, tmp_path / "build" / "release")
     for command in BUILD["phases"]["build"]["commands"]:

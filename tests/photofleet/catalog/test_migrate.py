@@ -79,6 +79,16 @@ def test_a_schema_is_current_unless_it_is_that_of_a_version_before(
     assert is_current(catalog) == current
 
 
+def test_a_version_that_is_rolled_back_to_leaves_a_newer_schema_alone(
+    catalog: Engine, set_revision: Callable[[str], str]
+) -> None:
+    set_revision("9999")
+
+    migrate(catalog, with_roles=True)
+
+    assert set_revision("9999") == "9999"
+
+
 def test_an_empty_database_is_not_current(postgres: EmbeddedPostgres) -> None:
     engine = create_engine(make_url(postgres.url).set(database="postgres"))
 
