@@ -17,7 +17,7 @@ RELEASE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly RELEASE
 
 # What an image needs beside its base, which brings the kernel, the boot loader and the network.
-readonly PACKAGES=(ca-certificates cloud-guest-utils cloud-init dbus e2fsprogs logrotate systemd-timesyncd)
+readonly PACKAGES=(ca-certificates cloud-guest-utils cloud-init dbus e2fsprogs logrotate procps systemd-timesyncd)
 
 # What would come in, fetch something, keep a processor busy or the boot waiting. Of cloud-init, stages without a task.
 readonly MASKED=(

@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -24,8 +24,12 @@ LONGEST_ID = 64
 
 
 def fail(root: Path, reason: str) -> None:
-    """Tell the log group, CloudWatch, CloudFormation and the autoscaling group, each on its own."""
+    """Tell CloudFormation, the autoscaling group, the log group and CloudWatch, each on its own, in this order."""
     files = Files(root)
+    lines = _said(files)
+    if not lines or not lines[-1].endswith(reason):
+        print(reason, flush=True)
+        lines.append(reason)
     part: dict[str, str] = {}
     with suppress(BootError):
         part = read_variables(files.boot)
@@ -33,15 +37,15 @@ def fail(root: Path, reason: str) -> None:
     region = part.get("REGION") or _metadata("placement/region") or ""
     name = instance_id or socket.gethostname()
     steps: dict[str, Callable[[], None]] = {}
-    if "LOGS" in part:
-        steps["The log group"] = partial(_log, files, region, part["LOGS"], f"{name}-boot", reason)
-    if {"STACK", "ROLE"} <= part.keys():
-        steps["CloudWatch"] = partial(_count, region, part["STACK"], part["ROLE"])
     if {"SIGNAL_STACK", "SIGNAL_RESOURCE"} <= part.keys():
         waiting = (region, part["SIGNAL_STACK"], part["SIGNAL_RESOURCE"])
         steps["CloudFormation"] = partial(_signal, waiting, (_as_id(reason), name))
     if instance_id:
         steps["The autoscaling group"] = partial(_replace, region, instance_id)
+    if "LOGS" in part:
+        steps["The log group"] = partial(_log, region, part["LOGS"], f"{name}-boot", lines)
+    if {"STACK", "ROLE"} <= part.keys():
+        steps["CloudWatch"] = partial(_count, region, part["STACK"], part["ROLE"])
     for whom, tell in steps.items():
         try:
             tell()
@@ -75,16 +79,20 @@ def _as_id(reason: str) -> str:
     return shorten(printable, LONGEST_ID, placeholder="...")
 
 
-def _log(files: Files, region: str, group: str, stream: str, reason: str) -> None:
+def _said(files: Files) -> list[str]:
+    """What the boot has said, as far as somebody may want to read it."""
+    with suppress(OSError):
+        lines = files.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [line for line in lines if line.strip()][-LOG_LINES:]
+    return []
+
+
+def _log(region: str, group: str, stream: str, lines: Sequence[str]) -> None:
     logs = client("logs", region)
     with suppress(logs.exceptions.ResourceAlreadyExistsException):  # of an earlier boot of this instance
         logs.create_log_stream(logGroupName=group, logStreamName=stream)
-    lines: list[str] = []
-    with suppress(OSError):
-        lines = files.log.read_text(encoding="utf-8", errors="replace").splitlines()
     now = int(time.time() * 1000)
-    last = [line for line in lines if line.strip()][-LOG_LINES:] or [reason]
-    events = [{"timestamp": now, "message": line} for line in last]
+    events = [{"timestamp": now, "message": line} for line in lines]
     logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
 

@@ -33,12 +33,12 @@ class Part:
             BootError: something is missing, or the image is for another tier.
         """
         found = read_variables(files.boot)
+        image = files.image_role.read_text(encoding="ascii").strip()
+        if found.get("ROLE") and image.partition("-")[0] != found["ROLE"]:
+            raise BootError(f"The instance was started as {found['ROLE']}, but its image is for {image}.")
         needed = ["STACK", "ROLE", "LOGS", "REGION", *(["SLOTS"] if found.get("ROLE") != "web" else [])]
         if missing := [name for name in needed if not found.get(name)]:
             raise BootError(f"{files.boot}, which the instance's user data writes, does not say {missing[0]}.")
-        image = files.image_role.read_text(encoding="ascii").strip()
-        if image.partition("-")[0] != found["ROLE"]:
-            raise BootError(f"The instance was started as {found['ROLE']}, but its image is for {image}.")
         slots = found.get("SLOTS", "0")
         if not slots.isdecimal():
             raise BootError(f"{files.boot} says SLOTS={slots}, which is no number.")

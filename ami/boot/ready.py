@@ -34,7 +34,7 @@ def ready(root: Path, patience: float) -> None:
                 check_target(target)  # which has more to say, if a unit has ended meanwhile
                 raise BootError(f"http://127.0.0.1:{port}/readyz is not ready for {patience:.0f} s: {trouble}.")
             time.sleep(PAUSE_S)
-    print(f"Ready {summary(files, part['ROLE'])}.")
+    print(f"Ready {summary(files, part['ROLE'])}.", flush=True)
     if "SIGNAL_STACK" in part:
         _signal(part, files.instance_id.read_text(encoding="ascii"))
 

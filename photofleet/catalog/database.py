@@ -39,7 +39,7 @@ def _create_engine(secret: str | None) -> Engine:
         make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
         pool_size=8,
-        max_overflow=24,  # together as many as a web process has threads
+        max_overflow=24,  # together as many as a process has threads that serve pages; uploads use theirs for moments
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "options": OPTIONS,

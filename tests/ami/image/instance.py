@@ -25,9 +25,10 @@ CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 class Instance:
     """A machine that boots, runs, and ends."""
 
-    def __init__(self, name: str, address: str, root: Path, process: subprocess.Popen[bytes], console: Path):
+    def __init__(self, name: str, identity: Identity, root: Path, process: subprocess.Popen[bytes], console: Path):
         self.name = name
-        self.address = address
+        self.instance_id = identity.instance_id
+        self.address = identity.address
         self.root = root
         self.started = time.monotonic()
         self._process = process
@@ -135,7 +136,7 @@ def instance(
             hypervisor = f"--bind-ro={_hypervisor(folder)}:/sys/hypervisor"
             command = (*in_group, *_nspawn(root, name), hypervisor, *options)
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-            machine = Instance(name, address, root, process, console)
+            machine = Instance(name, identity, root, process, console)
             try:
                 machine.wait_until(machine.has_network, "it has a network to be plugged into")
                 plug_in(cloud.network, plug, machine.init())

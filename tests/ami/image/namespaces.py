@@ -13,6 +13,7 @@ GATEWAY = f"{NETWORK}.1"
 METADATA = "169.254.169.254"
 
 _CLONE_NEWNET = 0x40000000
+_HOME = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -82,7 +83,7 @@ def inside(name: str) -> Iterator[None]:
 @contextmanager
 def outside() -> Iterator[None]:
     """Have this thread, and what it starts, live where this process began."""
-    with Path(f"/proc/{os.getppid()}/ns/net").open("rb") as namespace, _in(namespace.fileno()):
+    with _in(_HOME):
         yield
 
 
