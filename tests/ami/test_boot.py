@@ -449,7 +449,7 @@ def test_everybody_is_told_why_an_instance_gives_up(
     assert (done.returncode, done.stderr) == (0, "")
     assert "could not" not in done.stdout
     told = logs.get_log_events(logGroupName=RESIZE["LOGS"], logStreamName=f"{INSTANCE_ID}-boot")["events"]
-    assert [event["message"] for event in told] == ["Waiting.", "The boot failed."]
+    assert [event["message"] for event in told] == ["Waiting.", "The boot failed.", reason]
     signal = "Received FAILURE signal with UniqueId No database at db.example.com:5432: Connection refused..."
     assert ("CREATE_IN_PROGRESS", signal) in waiting.events()
     assert autoscaling.health == "Unhealthy"
