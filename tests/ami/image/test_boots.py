@@ -102,26 +102,23 @@ def test_a_web_instance_serves_and_says_so_to_its_stack(web: Instance, network_c
     assert web.run("systemctl", "--failed", "--no-legend").stdout == ""
 
 
-def test_a_resize_instance_makes_renditions(web: Instance, resize: Instance, note: Note) -> None:
+def first_photo(web: Instance, worker: Instance, fleet: str, note: Note) -> Mapping[str, Any]:
+    """Upload a photo, and return what the API says of it once a worker that has just been started is done with it."""
     photo = upload(web, "chelsea.png")
-
-    seconds = resize.wait_until(lambda: stage(web, photo, "resize") == "done", "the photo is resized")
-
-    note(f"resize: from the start of its init system to its first photo: {seconds:.1f} s")
+    seconds = worker.wait_until(lambda: stage(web, photo, fleet) == "done", "its first photo is done")
+    note(f"{fleet}: from the start of its init system to its first photo: {seconds:.1f} s")
     assert seconds < BOOT_S
-    assert ready_seconds(resize, note) < BOOT_S
-    assert get(web, f"/api/v1/photos/{photo['id']}").json()["renditions"]
+    assert ready_seconds(worker, note) < BOOT_S
+    found: Mapping[str, Any] = get(web, f"/api/v1/photos/{photo['id']}").json()
+    return found
+
+
+def test_a_resize_instance_makes_renditions(web: Instance, resize: Instance, note: Note) -> None:
+    assert first_photo(web, resize, "resize", note)["renditions"]
 
 
 def test_a_label_instance_finds_what_is_in_a_photo(web: Instance, label: Instance, note: Note) -> None:
-    photo = upload(web, "chelsea.png")
-
-    seconds = label.wait_until(lambda: stage(web, photo, "label") == "done", "the photo is labelled")
-
-    note(f"label: from the start of its init system to its first photo: {seconds:.1f} s")
-    assert seconds < BOOT_S
-    assert ready_seconds(label, note) < BOOT_S
-    assert "cat" in json.dumps(get(web, f"/api/v1/photos/{photo['id']}").json()["labels"])
+    assert "cat" in json.dumps(first_photo(web, label, "label", note)["labels"])
 
 
 @pytest.mark.parametrize("unit", ["photofleet-web", "photofleet-upload"])
