@@ -15,13 +15,15 @@ SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 def tls_front(context: ssl.SSLContext, host: str, port: int, backend: tuple[str, int]) -> Iterator[int]:
     """Serve on a host's port (0: any), in a thread of its own, and give the port; `backend` gets what was encrypted."""
     loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(_serve(context, host, port, backend))
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        yield server.sockets[0].getsockname()[1]
+        server = asyncio.run_coroutine_threadsafe(_serve(context, host, port, backend), loop).result()
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            asyncio.run_coroutine_threadsafe(_end(server), loop).result()
     finally:
-        asyncio.run_coroutine_threadsafe(_end(server), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

@@ -27,7 +27,7 @@ POLICIES = ("AWS::IAM::ManagedPolicy", "AWS::IAM::Role")
 ROLES = {"web.yaml": ("web",), "workers.yaml": ("resize", "label"), "photofleet.yaml": ("operator",)}
 """Templates with the roles themselves, and whose they are."""
 
-OTHERS = ("pipeline.yaml",)
+OTHERS = ("images.yaml", "pipeline.yaml")
 """Templates whose policies belong to no tier."""
 
 SEND_WHAT_IS_FOREIGN = """
