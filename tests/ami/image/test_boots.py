@@ -164,7 +164,8 @@ def test_a_worker_has_no_credentials_and_may_write_only_to_its_own_folders(
     environment = dict(line.split("=", 1) for line in lines)
     user = machine.run("ps", "-o", "user:32=", "-p", pid).stdout.strip()
     # As the worker itself: its mounts, its user.
-    as_worker = ("nsenter", f"--target={pid}", "--mount", "setpriv", "--reuid=photofleet-worker", "--clear-groups")
+    user_only = ("--reuid=photofleet-worker", "--regid=photofleet-worker", "--clear-groups")
+    as_worker = ("nsenter", f"--target={pid}", "--mount", "setpriv", *user_only)
     find = "find / -path /proc -prune -o -type d -writable -print 2>/dev/null"
     writable = machine.run(*as_worker, "sh", "-c", find).stdout.splitlines()
 
@@ -175,7 +176,7 @@ def test_a_worker_has_no_credentials_and_may_write_only_to_its_own_folders(
         "AWS_ENDPOINT_URL",  # where the tests' cloud is
     }
     assert make_url(environment["PHOTOFLEET_DATABASE_URL"]).password is None
-    own = ("/tmp", "/var/tmp", "/dev/shm", "/run/photofleet-worker")  # noqa: S108 -- private ones
+    own = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/photofleet-worker")  # noqa: S108 -- private ones
     assert [path for path in writable if not path.startswith(own)] == []
     assert "/run/photofleet-worker" in writable
 
