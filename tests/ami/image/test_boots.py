@@ -85,9 +85,14 @@ def stage(machine: Instance, photo: Mapping[str, Any], name: str) -> str:
     return str(found)
 
 
+def wait_until_ready(machine: Instance) -> None:
+    """Wait until the boot says that all is well."""
+    machine.wait_until(lambda: "Ready " in machine.console, "it says that it is ready")
+
+
 def ready_seconds(machine: Instance, note: Note) -> float:
     """How long the boot says that it took."""
-    machine.wait_until(lambda: "Ready " in machine.console, "it says that it is ready")
+    wait_until_ready(machine)
     (line,) = (line for line in machine.console.splitlines() if "Ready " in line)
     note(f"{machine.name}: {line[line.index('Ready ') :]}")
     return float(line.split("Ready ", 1)[1].split()[0])
@@ -159,6 +164,7 @@ def test_a_worker_has_no_credentials_and_may_write_only_to_its_own_folders(
     fleet: str, unit: str, request: pytest.FixtureRequest
 ) -> None:
     machine: Instance = request.getfixturevalue(fleet)
+    wait_until_ready(machine)
     pid = machine.run("systemctl", "show", "--property=MainPID", "--value", unit).stdout.strip()
     lines = machine.run("cat", f"/proc/{pid}/environ").stdout.rstrip("\0").split("\0")
     environment = dict(line.split("=", 1) for line in lines)
@@ -185,6 +191,7 @@ def test_a_worker_that_is_killed_is_started_again(resize: Instance) -> None:
     def main_pid() -> str:
         return resize.run("systemctl", "show", "--property=MainPID", "--value", "photofleet-resize").stdout.strip()
 
+    wait_until_ready(resize)
     before = main_pid()
 
     resize.run("kill", "-KILL", before)
@@ -208,6 +215,7 @@ def test_a_spot_notice_ends_the_worker_and_it_stays_ended(resize: Instance, netw
 
 
 def test_an_instance_whose_worker_does_not_stay_up_says_so_and_ends(label: Instance) -> None:
+    wait_until_ready(label)
     label.run("sh", "-c", "echo 'raise SystemExit(1)' > /opt/photofleet/venv/bin/celery")
 
     label.run("systemctl", "kill", "--signal=KILL", "photofleet-label")
