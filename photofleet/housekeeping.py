@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy.exc import SQLAlchemyError
 
 from photofleet.broker.control import prune_mailboxes
-from photofleet.broker.sqs.clients import AWS_ERRORS
+from photofleet.clients import AWS_ERRORS
 from photofleet.operations.metrics import emit
 from photofleet.operations.outages import Outage
 from photofleet.operations.status import get_status

@@ -12,8 +12,9 @@ from textwrap import shorten
 from botocore.exceptions import ClientError
 
 from ami.boot import BootError
-from ami.boot.calls import client, signal
+from ami.boot.calls import signal
 from ami.boot.files import Files, read_variables
+from photofleet.clients import prompt_client
 from photofleet.metadata import Metadata, MetadataError
 from photofleet.settings import Settings, variable
 
@@ -88,7 +89,7 @@ def _said(files: Files) -> list[str]:
 
 
 def _log(region: str, group: str, stream: str, lines: Sequence[str]) -> None:
-    logs = client("logs", region)
+    logs = prompt_client("logs", region)
     with suppress(logs.exceptions.ResourceAlreadyExistsException):  # of an earlier boot of this instance
         logs.create_log_stream(logGroupName=group, logStreamName=stream)
     now = int(time.time() * 1000)
@@ -99,10 +100,10 @@ def _log(region: str, group: str, stream: str, lines: Sequence[str]) -> None:
 def _count(region: str, stack: str, role: str) -> None:
     dimensions = [{"Name": "Stack", "Value": stack}, {"Name": "Role", "Value": role}]
     metric = {"MetricName": "FailedBoots", "Dimensions": dimensions, "Value": 1, "Unit": "Count"}
-    client("cloudwatch", region).put_metric_data(Namespace="Photofleet", MetricData=[metric])
+    prompt_client("cloudwatch", region).put_metric_data(Namespace="Photofleet", MetricData=[metric])
 
 
 def _replace(region: str, instance_id: str) -> None:
-    client("autoscaling", region).set_instance_health(
+    prompt_client("autoscaling", region).set_instance_health(
         InstanceId=instance_id, HealthStatus="Unhealthy", ShouldRespectGracePeriod=False
     )

@@ -6,15 +6,14 @@ user and password of a secret in Secrets Manager. Either is asked for as a conne
 
 import json
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import psycopg
-from boto3.session import Session
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 from sqlalchemy import Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from photofleet.clients import AWS_ERRORS, prompt_client
 
 POSTGRESQL_PORT = 5432
 
@@ -28,7 +27,7 @@ def sign_in_with_token(
 ) -> DBAPIConnection:
     """Connect as the user of the database's address: what SQLAlchemy calls at its event `do_connect`."""
     try:
-        token = _client("rds").generate_db_auth_token(
+        token = prompt_client("rds").generate_db_auth_token(
             DBHostname=parameters["host"],
             Port=parameters.get("port", POSTGRESQL_PORT),
             DBUsername=parameters["user"],
@@ -74,8 +73,8 @@ class SecretSignIn:
 
     def _read(self) -> _Login:
         try:
-            text = _client("secretsmanager").get_secret_value(SecretId=self._arn).get("SecretString", "")
-        except (BotoCoreError, ClientError) as error:
+            text = prompt_client("secretsmanager").get_secret_value(SecretId=self._arn).get("SecretString", "")
+        except AWS_ERRORS as error:
             raise SignInError(f"The database's secret {self._arn} cannot be read: {error}") from error
         login = _parse(text)
         if login is None:  # raised here, and not where it is noticed: the error of the JSON parser holds the secret
@@ -94,10 +93,3 @@ def _parse(text: str) -> _Login | None:
     except ValueError:
         pass
     return None
-
-
-@cache
-def _client(service: str) -> Any:
-    # Somebody waits for the connection; whoever needs one will ask again.
-    config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
-    return Session().client(service, config=config)

@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from photofleet.broker.sqs.clients import AWS_ERRORS
+from photofleet.clients import AWS_ERRORS
 from photofleet.local import stacks
 from photofleet.local.aws import EmbeddedAWS
 from photofleet.local.child import ServiceError

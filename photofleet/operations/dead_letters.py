@@ -13,7 +13,8 @@ from typing import Any, Self
 from uuid import UUID
 
 from photofleet.broker import PHOTO_UPLOADED
-from photofleet.broker.sqs.clients import AWS_ERRORS, BATCH, prompt_client
+from photofleet.broker.sqs.clients import BATCH
+from photofleet.clients import AWS_ERRORS, prompt_client
 from photofleet.operations.queues import Depth, get_depth
 from photofleet.settings import get_settings
 

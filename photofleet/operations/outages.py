@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from photofleet.broker.sqs.clients import AWS_ERRORS
+from photofleet.clients import AWS_ERRORS
 
 
 class Outage(Exception):  # noqa: N818 -- it names what is wrong out there; nothing is wrong with the call

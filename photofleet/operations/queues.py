@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from photofleet.broker.sqs.clients import prompt_client
+from photofleet.clients import prompt_client
 
 _WAITING = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed")
 _IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"

@@ -18,8 +18,9 @@ from celery import Celery
 from celery.signals import worker_ready
 
 from photofleet.broker import create_app
-from photofleet.broker.sqs.clients import patient_client, prompt_client
+from photofleet.broker.sqs.clients import patient_client
 from photofleet.catalog.models import RESIZE
+from photofleet.clients import prompt_client
 from photofleet.settings import get_settings
 
 

@@ -16,9 +16,9 @@ The options are those of `photofleet.broker.sqs.options.Options`. A message's wa
 """
 
 from photofleet.broker.sqs.channel import Channel
-from photofleet.broker.sqs.clients import AWS_ERRORS
 from photofleet.broker.sqs.consumer import Consumer
 from photofleet.broker.sqs.control import Control
 from photofleet.broker.sqs.transport import Transport
+from photofleet.clients import AWS_ERRORS
 
 __all__ = ["AWS_ERRORS", "Channel", "Consumer", "Control", "Transport"]

@@ -16,8 +16,9 @@ from typing import Any
 
 from kombu.utils.json import dumps, loads
 
-from photofleet.broker.sqs.clients import AWS_ERRORS, BATCH, is_missing_queue
+from photofleet.broker.sqs.clients import BATCH, is_missing_queue
 from photofleet.broker.sqs.messages import Received, receive
+from photofleet.clients import AWS_ERRORS
 
 logger = logging.getLogger(__name__)
 

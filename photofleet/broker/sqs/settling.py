@@ -13,8 +13,9 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
 
-from photofleet.broker.sqs.clients import AWS_ERRORS, BATCH
+from photofleet.broker.sqs.clients import BATCH
 from photofleet.broker.sqs.messages import Received
+from photofleet.clients import AWS_ERRORS
 
 logger = logging.getLogger(__name__)
 

@@ -5,10 +5,11 @@ from typing import Any
 from kombu.transport import virtual
 
 from photofleet.broker.sqs.channel import Channel
-from photofleet.broker.sqs.clients import AWS_ERRORS, patient_client, prompt_client
+from photofleet.broker.sqs.clients import patient_client
 from photofleet.broker.sqs.mailboxes import Mailboxes
 from photofleet.broker.sqs.options import Options
 from photofleet.broker.sqs.publishing import Publisher
+from photofleet.clients import AWS_ERRORS, prompt_client
 
 
 class Transport(virtual.Transport):

@@ -18,7 +18,7 @@ from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from photofleet.catalog import sign_in
+from photofleet import clients
 from photofleet.catalog.database import get_engine, get_owner_engine, ping
 from photofleet.local.postgres import EmbeddedPostgres
 from photofleet.stack import Clients
@@ -69,10 +69,10 @@ def as_somebody_else(monkeypatch: pytest.MonkeyPatch, service: None) -> Iterator
     def change(environment: Mapping[str, str]) -> None:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        sign_in._client.cache_clear()
+        clients.client.cache_clear()
 
     yield change
-    sign_in._client.cache_clear()
+    clients.client.cache_clear()
 
 
 def login(password: str, user: str = "us") -> str:
