@@ -10,9 +10,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from photofleet.images.renditions import DEFAULT_RENDITIONS, RenditionSpec, parse_renditions
+
 PREFIX = "PHOTOFLEET_"
 
 DEFAULT_MODEL = "efficientnet_lite2"
+
+
+def _renditions(value: str) -> str:
+    parse_renditions(value)
+    return value
 
 
 def _postgresql_url(value: SecretStr) -> SecretStr:
@@ -103,6 +110,12 @@ class Settings(BaseSettings):
         description="The most pixels accepted in one photo, all its frames together.",
     )
 
+    renditions: Annotated[str, AfterValidator(_renditions)] = Field(
+        DEFAULT_RENDITIONS,
+        description="What every photo is resized to, separated by commas: "
+        "NAME SIZE [cover|animation] [FORMAT[:QUALITY[:EFFORT]]...].",
+    )
+
     label_model: str = Field(
         DEFAULT_MODEL,
         pattern=r"^[a-z0-9_]+$",
@@ -128,6 +141,11 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least severe log line shown."
     )
+
+    @property
+    def rendition_specs(self) -> tuple[RenditionSpec, ...]:
+        """What `renditions` declares."""
+        return parse_renditions(self.renditions)
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

@@ -26,6 +26,7 @@ class Format(StrEnum):
     GIF = "gif", "image/gif", "gif", "GIF", "GIF"
     AVIF = "avif", "image/avif", "avif", "AVIF", "AVIF"
     HEIC = "heic", "image/heic", "heic", "HEIF", "HEIC"
+    TIFF = "tiff", "image/tiff", "tiff", "TIFF", "TIFF"
 
     content_type: str
     extension: str
@@ -61,6 +62,8 @@ def sniff(header: bytes) -> Format | None:
         return Format.GIF
     if header.startswith(b"RIFF") and header[8:12] == b"WEBP":
         return Format.WEBP
+    if header.startswith((b"II*\0", b"MM\0*")):
+        return Format.TIFF
     if header[4:8] == b"ftyp":
         return _sniff_brands(header)
     return None
