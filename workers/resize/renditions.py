@@ -1,72 +1,77 @@
-"""A photo's renditions: the same picture in every width that devices ask for, small and without metadata."""
+"""A photo's renditions: the same picture in every size that devices ask for, small and without metadata."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import Image
-
 from photofleet.images.formats import Format
-from workers.image import flatten
-
-#: Widths in pixels; a rendition is named after its width: w160, w320...
-WIDTHS = (160, 320, 640, 1280, 2048)
-
-#: What a WebP can be on a side. JPEG could be larger, but both formats of a rendition have the same size.
-MAX_SIDE = 16_383
-
-_QUALITY = 80
-
-
-@dataclass(frozen=True)
-class Rendition:
-    """One encoded rendition: its name, format, size in pixels and file content."""
-
-    name: str
-    format: Format
-    width: int
-    height: int
-    data: bytes
+from photofleet.images.renditions import Mode, RenditionSpec
+from workers.image.opening import open_image
+from workers.image.orientation import orientation_of, turned
+from workers.resize.animation import make_animation
+from workers.resize.encoding import encode
+from workers.resize.pixels import Pixels, finish, read, resize
+from workers.resize.placeholder import make_placeholder
+from workers.resize.plan import Step, plan
+from workers.resize.results import Placeholder, Rendition
 
 
-def render(image: Image.Image, widths: Sequence[int] = WIDTHS) -> Iterator[Rendition]:
-    """Make the renditions of an upright sRGB picture of mode RGB or RGBA, largest first, each as JPEG and WebP.
+def make_renditions(
+    original: bytes, format: Format, specs: Sequence[RenditionSpec], *, max_pixels: int
+) -> Iterator[Placeholder | Rendition]:
+    """Make what a photo gets: renditions from the largest to the smallest, a placeholder, then what takes longest.
 
-    A photo is never enlarged: it gets every width below its own, and its own under the name of the next width.
-    A photo 500 px wide thus has w160, w320 and a w640 that is 500 px wide. Transparency becomes white in JPEG.
+    These are AVIF files and animations.
 
-    Every size is made from the next larger one, which is several times faster than from the original and no
-    worse to look at.
+    Args:
+        original: The uploaded file.
+        format: What it was found to be at upload; no other decoder is tried.
+        specs: The renditions wanted.
+        max_pixels: The limit on width × height.
+
+    Raises:
+        BadImage: the file is damaged, incomplete, too large or otherwise undecodable.
     """
-    for name, size in reversed(_plan(image.size, widths)):
-        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
-        image.info = {}  # where Pillow keeps a profile or comment that it would save
-        yield Rendition(name, Format.JPEG, *size, _encode_jpeg(image))
-        yield Rendition(name, Format.WEBP, *size, _encode_webp(image))
+    waiting: list[tuple[RenditionSpec, Pixels]] = []
+    for step, pixels in scaled(original, format, specs, max_pixels=max_pixels):
+        left, top, width, height = step.crop
+        part = pixels[top : top + height, left : left + width]
+        for spec in step.specs:
+            if spec.format is Format.AVIF:
+                waiting.append((spec, part))
+            else:
+                yield _rendition(spec, part)
+    yield make_placeholder(pixels)
+    for spec, part in waiting:
+        yield _rendition(spec, part)
+    for spec in specs:
+        if spec.mode is Mode.ANIMATION:
+            animation = make_animation(original, format, spec, max_pixels=max_pixels)
+            if animation:
+                yield animation
 
 
-def _plan(size: tuple[int, int], widths: Sequence[int]) -> list[tuple[str, tuple[int, int]]]:
-    """Return the name and size of each rendition, smallest first."""
-    width, height = size
-    if height > MAX_SIDE:
-        width, height = max(1, round(width * MAX_SIDE / height)), MAX_SIDE
-    plan = []
-    for step in sorted(widths):
-        scaled_width = min(step, width)
-        scaled_height = max(1, round(height * scaled_width / width))
-        plan.append((f"w{step}", (scaled_width, scaled_height)))
-        if step >= width:
-            break
-    return plan
+def scaled(
+    original: bytes, format: Format, specs: Sequence[RenditionSpec], *, max_pixels: int
+) -> Iterator[tuple[Step, Pixels]]:
+    """Yield the pixels of each size, upright and in sRGB, largest first.
+
+    Every size is made of the next larger one, which is several times faster than of the original and no worse to look
+    at. Colours are converted, and the picture turned, once the first of these steps has made it smaller.
+    """
+    with open_image(BytesIO(original), format, max_pixels) as image:
+        size, orientation = image.size, orientation_of(image)
+        needed = plan(turned(size, orientation), specs)[0].size
+        pixels, mode = read(image, original, format, turned(needed, orientation))
+        orientation, icc_profile = orientation_of(image), image.info.get("icc_profile")  # which may follow the pixels
+    del image
+    first, *others = plan(turned(size, orientation), specs)
+    pixels = finish(resize(pixels, turned(first.size, orientation)), mode, icc_profile, orientation)
+    yield first, pixels
+    for step in others:
+        pixels = resize(pixels, step.size)
+        yield step, pixels
 
 
-def _encode_jpeg(image: Image.Image) -> bytes:
-    output = BytesIO()
-    flatten(image).save(output, "JPEG", quality=_QUALITY, subsampling="4:2:0", progressive=True)
-    return output.getvalue()
-
-
-def _encode_webp(image: Image.Image) -> bytes:
-    output = BytesIO()
-    image.save(output, "WEBP", quality=_QUALITY, method=4)
-    return output.getvalue()
+def _rendition(spec: RenditionSpec, pixels: Pixels) -> Rendition:
+    height, width, _ = pixels.shape
+    return Rendition(spec, width, height, encode(pixels, spec))

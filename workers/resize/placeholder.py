@@ -1,0 +1,39 @@
+"""What a page shows until the picture itself is there."""
+
+from io import BytesIO
+
+from PIL import Image
+
+from workers.resize.pixels import Pixels, as_image, resize
+from workers.resize.plan import fitted
+from workers.resize.results import Placeholder
+
+SIDE = 32
+"""Pixels of the longer side: a page blurs them anyway, and they take 100 to 300 bytes."""
+
+_QUALITY = 30
+_COLOURS = 5
+
+
+def make_placeholder(pixels: Pixels) -> Placeholder:
+    """Make the placeholder of a picture in sRGB from any size of it."""
+    height, width, _ = pixels.shape
+    small = as_image(resize(pixels, fitted((width, height), SIDE, SIDE)))
+    is_opaque = small.mode == "RGB" or small.getchannel("A").getextrema() == (255, 255)
+    return Placeholder(_preview(small.convert("RGB")) if is_opaque else None, _dominant_colour(small))
+
+
+def _preview(image: Image.Image) -> bytes:
+    output = BytesIO()
+    image.save(output, "WEBP", quality=_QUALITY, method=4)
+    return output.getvalue()
+
+
+def _dominant_colour(image: Image.Image) -> str:
+    """Return the mean of the largest of a few clusters of colours; what is transparent counts as nothing."""
+    seen = [(r, g, b) for r, g, b, alpha in image.convert("RGBA").getdata() if alpha > 127] or [(255, 255, 255)]
+    strip = Image.new("RGB", (len(seen), 1))
+    strip.putdata(seen)
+    few = strip.quantize(_COLOURS, Image.Quantize.MEDIANCUT)
+    _, colour = max(few.convert("RGB").getcolors(_COLOURS))
+    return "#" + bytes(colour).hex()
