@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+import numpy as np
 from PIL import Image
 
 from workers.resize.pixels import Pixels, as_image, resize
@@ -13,6 +14,7 @@ SIDE = 32
 
 _QUALITY = 30
 _COLOURS = 5
+_HALF = 127
 
 
 def make_placeholder(pixels: Pixels) -> Placeholder:
@@ -31,9 +33,11 @@ def _preview(image: Image.Image) -> bytes:
 
 def _dominant_colour(image: Image.Image) -> str:
     """Return the mean of the largest of a few clusters of colours; what is transparent counts as nothing."""
-    seen = [(r, g, b) for r, g, b, alpha in image.convert("RGBA").getdata() if alpha > 127] or [(255, 255, 255)]
-    strip = Image.new("RGB", (len(seen), 1))
-    strip.putdata(seen)
-    few = strip.quantize(_COLOURS, Image.Quantize.MEDIANCUT)
-    _, colour = max(few.convert("RGB").getcolors(_COLOURS))
-    return "#" + bytes(colour).hex()
+    seen = np.asarray(image.convert("RGBA")).reshape(-1, 4)
+    seen = seen[seen[:, 3] > _HALF, :3]
+    if not len(seen):
+        return "#ffffff"
+    few = as_image(seen[None]).quantize(_COLOURS, Image.Quantize.MEDIANCUT)
+    counts = np.bincount(np.asarray(few).ravel())
+    members = seen[np.asarray(few).ravel() == counts.argmax()]
+    return "#" + bytes(members.mean(axis=0).round().astype(np.uint8)).hex()

@@ -1,0 +1,181 @@
+"""A photo's renditions, made in a process of their own that is held to limits by the operating system."""
+
+import atexit
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple
+from pathlib import Path
+from typing import IO
+
+from photofleet.images.formats import Format
+from photofleet.images.renditions import RenditionSpec
+from workers.image import BadImage
+from workers.resize.answers import DecoderError, SandboxError, read_answers
+from workers.resize.results import Placeholder, Rendition
+
+CPU_SECONDS = 60
+"""What one photo may take of a processor's time: many times what the largest takes with the costliest settings."""
+
+_STOP_SECONDS = 5.0
+
+_ENVIRONMENT = {
+    "VIPS_CONCURRENCY": "1",  # a worker process has one core to itself
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
+}
+"""All that the processes see: no credentials, no settings."""
+
+_AT_FAULT = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP)
+"""Signals that a decoder ends by when it does what it must not, or gets no memory where it cannot do without."""
+
+
+def render(
+    original: IO[bytes], format: Format, specs: Sequence[RenditionSpec], *, max_pixels: int
+) -> Iterator[Placeholder | Rendition]:
+    """Make a photo's placeholder and renditions; see `Sandbox.render`."""
+    return _sandbox.render(original, format, specs, max_pixels=max_pixels)
+
+
+class Sandbox:
+    """Makes renditions in processes of their own, one for each photo.
+
+    Args:
+        work: What makes them, as `module:function`; it is called like `renditions.make_renditions`.
+        cpu_seconds: How much of a processor's time one photo may take.
+    """
+
+    def __init__(self, work: str = "workers.resize.renditions:make_renditions", cpu_seconds: int = CPU_SECONDS) -> None:
+        self._work, self._cpu_seconds = work, cpu_seconds
+        self._idle: _Nursery | None = None
+
+    def render(
+        self, original: IO[bytes], format: Format, specs: Sequence[RenditionSpec], *, max_pixels: int
+    ) -> Iterator[Placeholder | Rendition]:
+        """Yield a photo's placeholder and renditions, each while the next is made.
+
+        Whoever stops before the end closes the iterator, or drops it; then the photo's process is ended.
+
+        Args:
+            original: The whole file. It must be a real one; its position does not matter.
+            format: What it is.
+            specs: The renditions to make.
+            max_pixels: The limit on its width × height × frames. What memory it may take follows from this.
+
+        Raises:
+            BadImage: The file is at fault; so it is where a decoder crashes, or takes too much memory or time.
+            SandboxError: We are: the process was killed, say, or answered something else than renditions.
+        """
+        nursery, self._idle = self._idle, None  # another photo that begins meanwhile gets one of its own
+        if nursery is not None and not nursery.is_alive():
+            nursery.stop()
+            nursery = None
+        nursery = nursery or _Nursery(self._work, self._cpu_seconds)
+        try:
+            with nursery.ask(original, format, specs, max_pixels) as answers:
+                error = yield from read_answers(answers, specs, max_pixels=max_pixels)
+            status = nursery.await_child()
+        except BaseException:
+            nursery.stop()
+            raise
+        self.close()
+        self._idle = nursery
+        if isinstance(error, EOFError):
+            error = _verdict(status)
+        if error is not None:
+            raise error
+
+    def close(self) -> None:
+        """End what waits for the next photo. It also ends by itself when this process does."""
+        nursery, self._idle = self._idle, None
+        if nursery is not None:
+            nursery.stop()
+
+
+class _Nursery:
+    """A running nursery (workers/resize/nursery.py), as seen from the worker."""
+
+    def __init__(self, work: str, cpu_seconds: int) -> None:
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                # It finds modules where this process does, but for its working directory.
+                (
+                    sys.executable,
+                    "-s",
+                    "-P",
+                    "-m",
+                    "workers.resize.nursery",
+                    str(theirs.fileno()),
+                    work,
+                    str(cpu_seconds),
+                ),
+                env=_ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+
+    def is_alive(self) -> bool:
+        """Whether it runs, and is a child of this process: one that was forked needs its own."""
+        return self._process.poll() is None
+
+    @contextmanager
+    def ask(
+        self, original: IO[bytes], format: Format, specs: Sequence[RenditionSpec], max_pixels: int
+    ) -> Iterator[IO[bytes]]:
+        """Begin with a photo, and give where its answers can be read."""
+        request = {"format": format, "specs": [astuple(spec) for spec in specs], "max_pixels": max_pixels}
+        original.flush()
+        # Opened anew, it can only be read, and has a position of its own.
+        file = Path(f"/dev/fd/{original.fileno()}")
+        receiver, sender = os.pipe()
+        with open(receiver, "rb") as answers:  # noqa: PTH123 - a descriptor has no path
+            with open(sender, "wb") as theirs, file.open("rb") as read_only:  # noqa: PTH123
+                descriptors = [read_only.fileno(), theirs.fileno()]
+                socket.send_fds(self._control, [json.dumps(request).encode() + b"\n"], descriptors)
+            yield answers
+
+    def await_child(self) -> int | None:
+        """Return how the photo's process ended, as `os.waitpid` does; None if the nursery itself has gone."""
+        line = self._control.recv(16)
+        return int(line) if line else None
+
+    def stop(self) -> None:
+        """End it, and the process of a photo that is under way."""
+        self._control.close()  # which tells it
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+def _verdict(status: int | None) -> Exception:
+    """Return what there is to raise for a process that broke off its answers and ended so."""
+    if status is None:
+        return SandboxError("the nursery ended amid a photo")
+    if not os.WIFSIGNALED(status):
+        return SandboxError(
+            f"the photo's process ended amid its answers, with exit code {os.waitstatus_to_exitcode(status)}"
+        )
+    ended_by = signal.Signals(os.WTERMSIG(status))
+    if ended_by == signal.SIGXCPU:
+        sentence = "takes far more work to decode than other pictures of its size"
+    elif ended_by in _AT_FAULT:
+        sentence = "cannot be decoded: the decoder crashes on it"
+    else:
+        return SandboxError(f"the photo's process was killed by {ended_by.name}")
+    bad = BadImage(f"The file {sentence}. Export the picture again and upload the new file.")
+    bad.__cause__ = DecoderError(ended_by.name)
+    return bad
+
+
+_sandbox = Sandbox()
+atexit.register(_sandbox.close)
