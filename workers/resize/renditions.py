@@ -65,7 +65,7 @@ def scaled(
         orientation, icc_profile = orientation_of(image), image.info.get("icc_profile")  # which may follow the pixels
     del image
     first, *others = plan(turned(size, orientation), specs)
-    pixels = finish(resize(pixels, turned(first.size, orientation)), mode, icc_profile, orientation)
+    pixels = finish(resize(pixels, turned(first.size, orientation), mode), mode, icc_profile, orientation)
     yield first, pixels
     for step in others:
         pixels = resize(pixels, step.size)
