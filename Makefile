@@ -54,6 +54,14 @@ bench-broker: install ## Measure the way of a message through SNS and SQS, besid
 bench-control: install ## Measure how long 1 to 100 workers take to answer operators, and how many requests that takes.
 	@$(BIN)/python -m tests.bench.control
 
+.PHONY: bench-resize
+bench-resize: install ## Measure the CPU, memory and quality of resizing, beside sharp, libvips, Pillow, thumbor and ImageMagick.
+	@$(BIN)/python -m tests.bench.resize
+
+.PHONY: bench-resize-task
+bench-resize-task: install ## Measure what a photo costs the resize fleet besides its pixels: transfers, sandbox, database.
+	@$(BIN)/python -m tests.bench.resize_task
+
 .PHONY: check
 check: $(CHECKERS) $(INSTALLED) ## Run the linters and the type checker.
 	@echo "==> Checking style and types"
