@@ -11,6 +11,7 @@ from photofleet.local.commands import local
 from photofleet.logs import configure_logging
 from photofleet.operations.commands import dlq, status
 from photofleet.operations.outages import Outage, naming_outages
+from photofleet.operations.renditions import renditions
 from photofleet.settings import Settings, get_settings, variable
 from photofleet.stack.commands import stack
 
@@ -24,6 +25,7 @@ def main() -> None:
 main.add_command(local)
 main.add_command(status)
 main.add_command(dlq)
+main.add_command(renditions)
 main.add_command(stack)
 
 

@@ -38,7 +38,7 @@ def read_variables(path: Path) -> dict[str, str]:
         problem = error.strerror if isinstance(error, OSError) else error
         raise BootError(f"{path}, which the instance's user data writes, cannot be read: {problem}.") from None
     for line in lines:
-        if not re.fullmatch(r"[A-Z][A-Z0-9_]*=\S*", line):
+        if not re.fullmatch(r"[A-Z][A-Z0-9_]*=(\S+( \S+)*)?", line):
             raise BootError(f"{path} has a line that is not NAME=value: {line.partition('=')[0]!r}.")
     return dict(line.split("=", 1) for line in lines)
 

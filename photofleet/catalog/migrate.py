@@ -44,11 +44,11 @@ def migrate(engine: Engine, *, with_roles: bool = False) -> None:
             connection.invalidate()  # the next user of this connection is to have its time-out again
 
 
-def upgrade_schema(connection: Connection) -> None:
-    """Run the migrations that this database has not had yet."""
+def upgrade_schema(connection: Connection, to: str = "head") -> None:
+    """Run the migrations, up to one of them, that this database has not had yet."""
     with _config() as config:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
 
 def is_current(engine: Engine) -> bool:

@@ -42,12 +42,18 @@ class Base(DeclarativeBase):
 
 
 class Photo(Base):
-    """One uploaded file, and what was found in its header; sizes in bytes and in pixels as displayed."""
+    """One uploaded file, and what was found in its header; sizes in bytes and in pixels as displayed.
+
+    `preview` (a tiny WebP) and `colour` (#rrggbb) stand in for the picture until it is there; `renditions_revision`
+    says which setting its renditions were made with.
+    """
 
     __tablename__ = "photos"
     __table_args__ = (
         CheckConstraint("octet_length(sha256) = 32", name="sha256"),
         CheckConstraint("visibility IN ('public', 'private')", name="visibility"),
+        CheckConstraint("octet_length(preview) <= 1024", name="preview"),
+        CheckConstraint("colour ~ '^#[0-9a-f]{6}$'", name="colour"),
         Index(
             "uq_photos_owner_sha256",
             "owner",
@@ -73,6 +79,9 @@ class Photo(Base):
     request_id: Mapped[str]
     announced_at: Mapped[datetime | None]
     announcements: Mapped[int] = mapped_column(server_default="0")
+    preview: Mapped[bytes | None]
+    colour: Mapped[str | None]
+    renditions_revision: Mapped[str | None]
 
     stages: Mapped[list["Stage"]] = relationship(order_by="Stage.name.desc()", cascade="all, delete-orphan")
     renditions: Mapped[list["Rendition"]] = relationship(
@@ -114,9 +123,10 @@ class Stage(Base):
 
 
 class Rendition(Base):
-    """One resized picture in the renditions bucket."""
+    """One resized picture in the renditions bucket; `mode` is how it got into its box."""
 
     __tablename__ = "renditions"
+    __table_args__ = (CheckConstraint("mode IN ('fit', 'cover', 'animation')", name="mode"),)
 
     photo_id: Mapped[UUID] = mapped_column(ForeignKey(Photo.id, ondelete="CASCADE"), primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -125,6 +135,7 @@ class Rendition(Base):
     height: Mapped[int]
     size: Mapped[int] = mapped_column(BigInteger)
     key: Mapped[str]
+    mode: Mapped[str] = mapped_column(server_default="fit")
 
 
 class Label(Base):

@@ -38,7 +38,7 @@ def claim_overdue(
     if its turn has been: if the fleet has started on photos that were announced later.
 
     Any number of sweepers may look at once: one of them finds something, and claims rows that nobody else has locked,
-    until its transaction ends; workers are not kept waiting.
+    until its transaction ends; no worker is kept waiting but one that records renditions of such a photo just then.
 
     Args:
         session: The transaction.
@@ -49,8 +49,10 @@ def claim_overdue(
     """
     if not session.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
         return []
-    now, patience = func.now(), overdue * func.power(2, func.least(Photo.announcements - 1, MOST_DOUBLINGS))
-    by_sweepers = (Photo.announcements > 1) | (Photo.announced_at > Photo.uploaded_at + A_MOMENT)
+    doublings = func.least(func.greatest(Photo.announcements - 1, 0), MOST_DOUBLINGS)
+    now, patience = func.now(), overdue * func.power(2, doublings)
+    is_late = Photo.announced_at > Photo.uploaded_at + A_MOMENT
+    by_sweepers = (Photo.announcements > 1) | ((Photo.announcements == 1) & is_late)
     lately = select(func.count()).where(by_sweepers, Photo.announced_at > now - per)
     limit -= session.scalar(lately) or 0
     never_announced = Photo.announced_at.is_(None) & (Photo.uploaded_at < now - A_MOMENT)
@@ -71,7 +73,7 @@ def claim_overdue(
 
 
 def note_announced(session: Session, photo_id: UUID) -> None:
-    """Note that the workers have been told of a photo."""
+    """Note that the workers have been told of a photo, by its upload or by a sweeper."""
     session.execute(
         update(Photo).where(Photo.id == photo_id).values(announced_at=func.now(), announcements=Photo.announcements + 1)
     )

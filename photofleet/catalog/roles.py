@@ -15,6 +15,7 @@ WORKER = "photofleet_worker"
 
 _ANNOUNCE = "UPDATE (announced_at, announcements)"
 _PROCEED = "UPDATE (state, attempts, error, last_error, updated_at)"
+_ANNOUNCE_AND_RESIZE = "UPDATE (announced_at, announcements, preview, colour, renditions_revision)"
 
 RIGHTS = {
     WEB: {
@@ -30,7 +31,7 @@ RIGHTS = {
     # Operators sign in so, too: they look, send back dead letters, and have photos tried again.
     WORKER: {
         "alembic_version": "SELECT",
-        "photos": f"SELECT, {_ANNOUNCE}",
+        "photos": f"SELECT, {_ANNOUNCE_AND_RESIZE}",
         "stages": f"SELECT, {_PROCEED}",
         "renditions": "SELECT, INSERT, DELETE",
         "photo_labels": "SELECT, INSERT, DELETE",

@@ -20,7 +20,7 @@ GAVE_UP = "This photo could not be processed, although it was tried several time
 
 _is_unfinished = Stage.state.in_(UNFINISHED)
 
-_REOPENED = {"state": WAITING, "error": None, "last_error": None, "attempts": 0}
+REOPENED = {"state": WAITING, "error": None, "last_error": None, "attempts": 0}
 
 
 class Refusal(Enum):
@@ -64,10 +64,10 @@ def start_stage(session: Session, photo_id: UUID, name: str, *, alive: timedelta
     return attempts
 
 
-def has_failed(session: Session, photo_id: UUID, name: str) -> bool:
-    """Whether a stage has failed for good; until the transaction ends, nobody can have it tried anew."""
+def has_ended(session: Session, photo_id: UUID, name: str) -> bool:
+    """Whether a stage is done or has failed for good; until the transaction ends, nobody can have it tried anew."""
     found = select(Stage.state).where(Stage.photo_id == photo_id, Stage.name == name).with_for_update()
-    return session.scalar(found) == FAILED
+    return session.scalar(found) in (DONE, FAILED)
 
 
 def finish_stage(session: Session, photo_id: UUID, name: str) -> bool:
@@ -124,7 +124,7 @@ def reopen_failed(session: Session, *, stage: str | None = None, error: str = GA
     reopened = (
         update(Stage)
         .where(Stage.state == FAILED, Stage.error == error, Stage.name == stage if stage else true())
-        .values(_REOPENED)
+        .values(REOPENED)
         .returning(Stage.photo_id)
         .cte("reopened")  # and not a list, which could be longer than what a statement may hold
     )
@@ -143,7 +143,7 @@ def reopen_stage(session: Session, photo_id: UUID, name: str) -> bool:
     """Have one stage that was given up, or would be, tried anew when its message comes; say whether work is owed."""
     given_up = (Stage.state == FAILED) & (Stage.error == GAVE_UP)
     would_be = _is_unfinished & (Stage.attempts >= MAX_ATTEMPTS)
-    reopened = update(Stage).where(given_up | would_be).values(_REOPENED)
+    reopened = update(Stage).where(given_up | would_be).values(REOPENED)
     session.execute(reopened.where(Stage.photo_id == photo_id, Stage.name == name))
     owed = select(Stage.name).join(Photo).where(Photo.deleted_at.is_(None), _is_unfinished)
     return session.scalar(owed.where(Stage.photo_id == photo_id, Stage.name == name)) is not None

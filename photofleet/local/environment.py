@@ -32,8 +32,8 @@ def service_environment(aws: EmbeddedAWS, settings: Mapping[str, str], database_
     distribution = urlsplit(settings["PHOTOFLEET_RENDITIONS_URL"]).hostname or ""
     return (
         aws.address()
-        # The address of the database has its own password here.
-        | {name: value for name, value in settings.items() if name.startswith(PREFIX) and name not in _SIGN_IN}
+        # The address of the database has its own password here. What is empty is left to the developer's environment.
+        | {name: text for name, text in settings.items() if text and name.startswith(PREFIX) and name not in _SIGN_IN}
         | {
             "PHOTOFLEET_DATABASE_URL": database_url,
             "PHOTOFLEET_RENDITIONS_URL": aws.distribution_address(distribution),

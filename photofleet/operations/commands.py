@@ -29,7 +29,8 @@ _stages = click.argument("stages", nargs=-1, type=_stage, help="The stages whose
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def in_words() -> Iterator[None]:
+    """End a command with a sentence where AWS or the database does not answer: a with block, or a decorator."""
     try:
         with naming_outages():
             yield
@@ -39,7 +40,7 @@ def _in_words() -> Iterator[None]:
 
 @click.command()
 @click.option("--json", "for_programs", is_flag=True, help="Print it for programs.")
-@_in_words()
+@in_words()
 def status(for_programs: bool) -> None:
     """Show the queues, what the workers do now, and which photos failed for which reason."""
     found = get_status()
@@ -52,7 +53,7 @@ def dlq() -> None:
 
 
 @dlq.command("list")
-@_in_words()
+@in_words()
 def list_() -> None:
     """Count the dead letters of each stage.
 
@@ -70,7 +71,7 @@ def list_() -> None:
 @_stages
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="The most of each queue.")
 @click.option("--json", "for_programs", is_flag=True, help="Print them for programs.")
-@_in_words()
+@in_words()
 def show(stages: Sequence[str], limit: int, for_programs: bool) -> None:
     """Show messages, photos and last errors.
 
@@ -92,7 +93,7 @@ def show(stages: Sequence[str], limit: int, for_programs: bool) -> None:
 @click.option("--rate", type=click.FloatRange(0.1, 1000), default=10, show_default=True, help="The most in a second.")
 @click.option("--limit", type=click.IntRange(1), help="The most of each queue; all that are there now.")
 @click.option("--dry-run", is_flag=True, help="Say what would become of each message, and change nothing.")
-@_in_words()
+@in_words()
 def redrive(stages: Sequence[str], rate: float, limit: int | None, dry_run: bool) -> None:
     """Send dead letters back to their fleets.
 
@@ -112,7 +113,7 @@ def redrive(stages: Sequence[str], rate: float, limit: int | None, dry_run: bool
 @dlq.command()
 @click.argument("stage", type=_stage, help="The stage whose dead-letter queue is emptied.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@_in_words()
+@in_words()
 def purge(stage: str, yes: bool) -> None:
     """Delete the dead letters of a stage."""
     queue = DeadLetterQueue(stage)

@@ -161,6 +161,7 @@ def _resources(file: str, **parameters: str) -> Any:
 def test_what_units_read_is_written_for_systemd_and_a_shell_alike(instance: Instance, database: str) -> None:
     _migrate(database)
     instance.settings |= {"PHOTOFLEET_DATABASE_URL": database, "PHOTOFLEET_RENDITIONS_URL": "https://cdn.example/$x'&y"}
+    instance.settings |= {"PHOTOFLEET_RENDITIONS": "w320 320 avif:60, square 400x400 cover", "PHOTOFLEET_HOSTS": ""}
 
     done = instance.run("prepare")
 
@@ -213,7 +214,9 @@ def test_the_user_data_of_the_templates_is_what_the_boot_reads(
     instance: Instance, database: str, template: str, role: str
 ) -> None:
     _migrate(database)
-    settings = "".join(f"{name}={value}\n" for name, value in VALID.items() if name != "PHOTOFLEET_DATABASE_URL")
+    told = {name: value for name, value in VALID.items() if name != "PHOTOFLEET_DATABASE_URL"}
+    told |= {"PHOTOFLEET_HOSTS": "", "PHOTOFLEET_RENDITIONS": "w320 320 avif:60, square 400x400 cover"}
+    settings = "".join(f"{name}={value}\n" for name, value in told.items())
     given = {"Fleet": role} if template == "workers.yaml" else {}
     given |= {"Name": "mine", "Settings": f"{settings}PHOTOFLEET_DATABASE_URL={database}"}
     launched = _resources(template, **given)["LaunchTemplate"]["Properties"]
@@ -243,7 +246,7 @@ Script = Callable[[str], tuple[int, str, list[str]]]
         (lambda i: i.boot.pop("SLOTS"), "boot.env, which the instance's user data writes, does not say SLOTS."),
         (lambda i: i.boot.update(SLOTS="four"), "boot.env says SLOTS=four, which is no number."),
         (lambda i: i.boot.update(ROLE="web"), "The instance was started as web, but its image is for resize."),
-        (lambda i: i.boot.update(STACK="a b"), "boot.env has a line that is not NAME=value: 'STACK'."),
+        (lambda i: i.boot.update(STACK="a "), "boot.env has a line that is not NAME=value: 'STACK'."),
         (lambda i: i.settings.update(AWS_PROFILE="x"), "settings.env has AWS_PROFILE, which is no setting"),
         (lambda i: i.settings.pop("PHOTOFLEET_TOPIC_ARN"), "PHOTOFLEET_TOPIC_ARN: is not set."),
         (lambda i: i.settings.update(PHOTOFLEET_SIZE="9"), "PHOTOFLEET_SIZE: there is no such setting"),

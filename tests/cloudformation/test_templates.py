@@ -77,4 +77,5 @@ def _physical(templates: Documents, reference: str) -> str:
                 return f"https://sqs.eu-central-1.amazonaws.com/123456789012/{name}"
             case "AWS::SNS::Topic":
                 return f"arn:aws:sns:eu-central-1:123456789012:{name}"
-    return "photofleet"
+    default: str = templates[ROOT]["Parameters"].get(reference[2:-1], {}).get("Default", "photofleet")
+    return default

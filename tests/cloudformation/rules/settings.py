@@ -115,6 +115,16 @@ def the_service_is_told_existing_settings_and_all_that_it_needs(documents: Docum
 
 
 @rule(
+    lambda documents: _change_settings(documents, "${Renditions}", "w320 320"),
+    lambda documents: _change_settings(documents, "PHOTOFLEET_RENDITIONS=", "PHOTOFLEET_RENDITION="),
+)
+def every_tier_is_told_which_renditions_there_are(documents: Documents) -> Iterator[str]:
+    for kind, stack, text in _told(documents):
+        if f"{variable('renditions')}=${{Renditions}}" not in text.splitlines():
+            yield f"{stack} is not told the renditions that the root declares, with {kind}."
+
+
+@rule(
     lambda documents: _change_sign_in(documents, "WebSettings", "photofleet_web", "photofleet_worker"),
     lambda documents: _change_sign_in(documents, "WorkerSettings", "photofleet_worker@", ""),
     lambda documents: _change_sign_in(documents, "WorkerSettings", "IAM=true", "IAM=false"),

@@ -33,11 +33,11 @@ def create_photo(session: Session, **changes: Any) -> Photo:
     return photo
 
 
-def create_finished_photo(session: Session, *label_ids: str, **changes: Any) -> Photo:
+def create_finished_photo(session: Session, *label_ids: str, revision: str = "current", **changes: Any) -> Photo:
     """A photo with one rendition and the given labels, on which no work is owed."""
     photo = create_photo(session, **changes)
-    rendition = StoredRendition("w160", "jpeg", 160, 120, 900, f"renditions/{photo.id}/w160.jpg")
-    record_renditions(session, photo.id, [rendition])
+    rendition = StoredRendition("w160", "jpeg", 160, 120, 900, f"renditions/{photo.id}/w160.jpg", "fit")
+    record_renditions(session, photo.id, [rendition], preview=b"webp", colour="#a0b0c0", revision=revision)
     record_labels(session, photo.id, "net@1", [FoundLabel(label_id, 0.9) for label_id in label_ids])
     for stage in (RESIZE, LABEL):
         start_stage(session, photo.id, stage)

@@ -8,10 +8,11 @@ from sqlalchemy import Engine, text, update
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import Photo, Stage
+from photofleet.catalog.outdated import reopen_outdated
 from photofleet.catalog.overdue import claim_overdue, note_announced
 from photofleet.catalog.results import FoundLabel, record_labels
 from photofleet.catalog.stages import finish_stage, start_stage
-from tests.photofleet.catalog.factories import PEMBROKE, create_photo
+from tests.photofleet.catalog.factories import PEMBROKE, create_finished_photo, create_photo
 
 OVERDUE = timedelta(minutes=10)
 MINUTE = timedelta(minutes=1)
@@ -156,6 +157,31 @@ def test_a_photo_that_was_announced_twice_does_not_say_how_far_its_fleet_has_com
         note_announced(session, announced.id)
     start_stage(session, again.id, "resize")
     age(session, again, uploaded=90 * MINUTE, announced=5 * MINUTE, progress=0 * MINUTE)
+    age(session, photo, uploaded=60 * MINUTE, announced=60 * MINUTE, progress=60 * MINUTE)
+
+    assert claim_overdue(session, overdue=OVERDUE, backlogged=["resize", "label"], limit=10) == []
+
+
+@pytest.mark.parametrize(("since", "is_overdue"), [(0 * MINUTE, False), (9 * MINUTE, False), (11 * MINUTE, True)])
+def test_an_old_photo_that_is_resized_anew_is_overdue_only_when_its_new_message_is_lost(
+    session: Session, since: timedelta, is_overdue: bool
+) -> None:
+    photo = create_finished_photo(session, revision="old")
+    note_announced(session, photo.id)
+    assert reopen_outdated(session, photo.id, "new")
+    age(session, photo, uploaded=timedelta(days=365), announced=since, progress=since)
+
+    claimed = claim_overdue(session, overdue=OVERDUE, limit=10)
+
+    assert [photo.id for photo in claimed] == ([photo.id] if is_overdue else [])
+
+
+def test_a_photo_that_is_resized_anew_does_not_say_how_far_the_fleets_have_come(session: Session) -> None:
+    photo, old = create_photo(session), create_finished_photo(session, revision="old")
+    note_announced(session, photo.id)
+    assert reopen_outdated(session, old.id, "new")
+    start_stage(session, old.id, "resize")
+    age(session, old, uploaded=timedelta(days=365), announced=5 * MINUTE, progress=0 * MINUTE)
     age(session, photo, uploaded=60 * MINUTE, announced=60 * MINUTE, progress=60 * MINUTE)
 
     assert claim_overdue(session, overdue=OVERDUE, backlogged=["resize", "label"], limit=10) == []

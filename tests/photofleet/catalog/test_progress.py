@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from photofleet.catalog import progress, stages
 from photofleet.catalog.identifiers import uuid7
 from photofleet.catalog.models import Photo, Stage
+from photofleet.catalog.outdated import reopen_outdated
 from tests.photofleet.catalog.factories import create_finished_photo, create_photo
 
 MINUTE = timedelta(minutes=1)
@@ -41,6 +42,16 @@ def test_the_longest_wait_is_that_of_the_oldest_photo_that_no_worker_has_taken_u
     waits = progress.longest_waits(session, longest_attempt=10 * MINUTE)
 
     assert waits == {"resize": pytest.approx(180, abs=20), "label": pytest.approx(300, abs=20)}
+
+
+def test_an_old_photo_that_is_resized_anew_waits_since_it_was_opened_again(session: Session) -> None:
+    photo = age(session, create_finished_photo(session, revision="old"), timedelta(days=365))
+    assert reopen_outdated(session, photo.id, "new")
+
+    waits = progress.longest_waits(session, longest_attempt=MINUTE)
+
+    assert waits["resize"] < 60
+    assert "label" not in waits
 
 
 def test_a_photo_whose_attempt_has_died_waits_although_nobody_has_said_so(session: Session) -> None:

@@ -16,17 +16,18 @@ from sqlalchemy.orm import Session
 
 from photofleet.catalog.migrate import is_current, migrate
 from photofleet.catalog.models import Base, Photo
+from photofleet.catalog.outdated import count_outdated, outcomes, outdated_photos, photos_under_way, reopen_outdated
 from photofleet.catalog.overdue import claim_overdue, note_announced
 from photofleet.catalog.photos import find_duplicate, get_photos, get_present_photo, newest_photos
 from photofleet.catalog.progress import failed_photos, finished_within, longest_waits, photos_by_id
-from photofleet.catalog.results import FoundLabel, StoredRendition, record_labels, record_renditions
+from photofleet.catalog.results import FoundLabel, StoredRendition, record_labels, record_renditions, recorded_keys
 from photofleet.catalog.roles import RDS_IAM, RIGHTS, WEB, WORKER
 from photofleet.catalog.search import common_labels, search_photos, suggest_labels
 from photofleet.catalog.stages import (
     GAVE_UP,
     fail_stage,
     finish_stage,
-    has_failed,
+    has_ended,
     postpone_stage,
     reopen_failed,
     reopen_stage,
@@ -158,9 +159,10 @@ def process_photo(as_: SessionOf, *label_ids: str) -> None:
         worker.commit()
         assert get_present_photo(worker, photo.id)
         assert finish_stage(worker, photo.id, stage)
-        rendition = StoredRendition("w160", "jpeg", 160, 120, 900, f"renditions/{photo.id}/w160.jpg")
+        rendition = StoredRendition("w160", "jpeg", 160, 120, 900, f"renditions/{photo.id}/w160.jpg", "fit")
         for _ in range(2):
-            record_renditions(worker, photo.id, [rendition])
+            record_renditions(worker, photo.id, [rendition], preview=b"webp", colour="#0a0b0c", revision="old")
+            assert recorded_keys(worker, photo.id) == {rendition.key}
             record_labels(worker, photo.id, "net@1", [FoundLabel(label_id, 0.9) for label_id in label_ids])
         worker.commit()
     web.expire_all()
@@ -173,7 +175,7 @@ def test_a_worker_records_what_went_wrong(as_: SessionOf, photo: Photo) -> None:
     fail_stage(worker, photo.id, "resize", GAVE_UP, "it broke")
     worker.commit()
 
-    assert has_failed(worker, photo.id, "resize")
+    assert has_ended(worker, photo.id, "resize")
 
 
 @pytest.mark.parametrize("user", [WEB, WORKER])
@@ -196,6 +198,19 @@ def test_either_user_will_do_for_who_watches_and_sweeps_and_tries_again(
     session.commit()
 
 
+def test_an_operator_signs_in_as_a_worker_to_refresh_renditions(as_: SessionOf) -> None:
+    process_photo(as_)
+    operator = as_(WORKER)
+
+    assert count_outdated(operator, "new") == 1
+    (photo_id,) = outdated_photos(operator, "new", before=None).photo_ids
+    assert reopen_outdated(operator, photo_id, "new")
+    operator.commit()
+
+    assert photos_under_way(operator, "new") == {photo_id}
+    assert outcomes(operator, {photo_id}, "new") == {}
+
+
 @pytest.mark.parametrize("user", [WEB, WORKER])
 def test_either_user_sees_whether_the_schema_is_current(engine_of: Callable[[str], Engine], user: str) -> None:
     assert is_current(engine_of(user))
@@ -203,7 +218,7 @@ def test_either_user_sees_whether_the_schema_is_current(engine_of: Callable[[str
 
 EVERYBODY = [
     "DROP TABLE photos",
-    "ALTER TABLE photos ADD COLUMN colour text",
+    "ALTER TABLE photos ADD COLUMN word text",
     "ALTER TABLE photos DISABLE TRIGGER ALL",
     "TRUNCATE photos CASCADE",
     "CREATE TABLE mine (word text)",
@@ -222,6 +237,7 @@ EVERYBODY = [
     "UPDATE photos SET sha256 = ''",
     "UPDATE stages SET name = 'mine'",
     "UPDATE renditions SET key = 'mine'",
+    "UPDATE renditions SET mode = 'cover'",
     "UPDATE labels SET name = 'mine'",
     "INSERT INTO label_terms VALUES ('n02113023', 'mine')",
     "UPDATE alembic_version SET version_num = '0001'",
@@ -232,6 +248,9 @@ OF_WORKERS = [
     "DELETE FROM photo_labels",
     "INSERT INTO renditions SELECT id, 'w1', 'jpeg', 1, 1, 1, '' FROM photos",
     "DELETE FROM renditions",
+    "UPDATE photos SET preview = 'mine'",
+    "UPDATE photos SET colour = '#000000'",
+    "UPDATE photos SET renditions_revision = 'mine'",
 ]
 OF_THE_WEB_TIER = [
     f"SET ROLE {WEB}",

@@ -161,9 +161,11 @@ def test_a_stage_whose_last_attempt_died_is_exhausted_and_one_whose_last_attempt
     assert state(session, photo.id, "resize")[1] == stages.MAX_ATTEMPTS, "what is refused does not count"
 
 
-def test_an_attempt_that_ended_meanwhile_can_see_whether_the_stage_has_failed(session: Session) -> None:
+def test_an_attempt_that_ended_meanwhile_can_see_whether_the_stage_has_ended(session: Session) -> None:
     photo = create_photo(session)
-    assert not stages.has_failed(session, photo.id, "resize")
+    assert not stages.has_ended(session, photo.id, "resize")
     stages.fail_stage(session, photo.id, "resize", stages.GAVE_UP)
-    assert stages.has_failed(session, photo.id, "resize")
-    assert not stages.has_failed(session, photo.id, "label")
+    assert stages.has_ended(session, photo.id, "resize")
+    assert not stages.has_ended(session, photo.id, "label")
+    stages.finish_stage(session, photo.id, "label")
+    assert stages.has_ended(session, photo.id, "label")

@@ -56,3 +56,9 @@ def test_the_service_finds_everything_of_the_local_cloud(tmp_path: Path) -> None
 def test_the_service_is_told_neither_who_the_root_user_is_nor_how_instances_sign_in(tmp_path: Path) -> None:
     environment = service_environment(EmbeddedAWS(tmp_path, 4577), SETTINGS, "postgresql+psycopg://somewhere")
     assert not [name for name in environment if "ACCESS_KEY" in name or name.endswith(("_IAM", "_SECRET"))]
+
+
+def test_what_the_stack_says_nothing_about_is_left_to_the_developers_environment(tmp_path: Path) -> None:
+    settings = SETTINGS | {"PHOTOFLEET_RENDITIONS": ""}
+    environment = service_environment(EmbeddedAWS(tmp_path, 4577), settings, "postgresql+psycopg://somewhere")
+    assert "PHOTOFLEET_RENDITIONS" not in environment

@@ -1,0 +1,315 @@
+"""`photofleet renditions refresh`: every photo of another setting is resized anew, once, and nothing else waits."""
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+import boto3
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine, select, update
+from sqlalchemy.orm import Session
+
+from photofleet.catalog.models import Photo, Stage
+from photofleet.catalog.outdated import Outcome
+from photofleet.catalog.results import StoredRendition, record_renditions
+from photofleet.catalog.stages import GAVE_UP, fail_stage, finish_stage, start_stage
+from photofleet.cli import main
+from photofleet.images.renditions import revision
+from photofleet.operations import refresh, renditions
+from photofleet.settings import get_settings
+from photofleet.sweeper import sweep
+from tests.photofleet.broker.queues import Queues
+from tests.photofleet.catalog.factories import create_finished_photo, create_photo
+
+UUID_OF_A_PHOTO = re.compile(r"photo_id\W+([0-9a-f-]{36})")
+
+ALL_OF_THEM = 1000
+"""A rate at which no test waits."""
+
+
+class Fleet:
+    """Does what workers do with the messages that they get, and counts these by photo."""
+
+    def __init__(self, catalog: Engine) -> None:
+        self._catalog, self._sqs = catalog, boto3.client("sqs")
+        self.makes = current()
+        self.breaks_at: set[UUID] = set()
+        self.messages: Counter[UUID] = Counter()
+
+    def work(self) -> None:
+        queue = get_settings().resize_queue_url
+        while messages := self._sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=0).get(
+            "Messages", []
+        ):
+            for message in messages:
+                found = UUID_OF_A_PHOTO.search(message["Body"])
+                assert found
+                self._resize(UUID(found[1]))
+                self._sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+
+    def _resize(self, photo_id: UUID) -> None:
+        self.messages[photo_id] += 1
+        with Session(self._catalog) as session, session.begin():
+            if not isinstance(start_stage(session, photo_id, "resize"), int):
+                return
+            if photo_id in self.breaks_at:
+                fail_stage(session, photo_id, "resize", "This file is damaged.")
+            elif finish_stage(session, photo_id, "resize"):
+                rendition = StoredRendition("w320", "jpeg", 320, 240, 900, f"renditions/{photo_id}/w320.jpg", "fit")
+                record_renditions(
+                    session, photo_id, [rendition], preview=b"webp", colour="#000000", revision=self.makes
+                )
+
+
+def current() -> str:
+    return revision(get_settings().rendition_specs)
+
+
+@pytest.fixture
+def fleet(catalog: Engine, queues: Queues) -> Fleet:
+    """The resize fleet, which works when it is told to."""
+    return Fleet(catalog)
+
+
+@pytest.fixture
+def fleet_at_work(fleet: Fleet) -> Iterator[Fleet]:
+    """The resize fleet, which works all the time."""
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.wait(0.05):
+            fleet.work()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield fleet
+    stop.set()
+    thread.join()
+
+
+@pytest.fixture(autouse=True)
+def _without_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refresh, "POLL_S", 0.05)
+
+
+@pytest.fixture
+def four_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than four photos may be under way."""
+    monkeypatch.setattr(refresh, "UNDER_WAY_S", 0)
+    assert refresh.LEAST_UNDER_WAY == 4
+
+
+def outdated(session: Session, number: int) -> list[Photo]:
+    photos = [create_finished_photo(session, revision="old") for _ in range(number)]
+    session.commit()
+    return photos
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["renditions", "refresh", *arguments])
+
+
+def finish(steps: Iterator[refresh.Progress], fleet: Fleet) -> refresh.Progress:
+    """The last progress, while the fleet works."""
+    fleet.work()
+    for progress in steps:
+        last = progress
+        fleet.work()
+    return last
+
+
+def revisions(session: Session, photos: list[Photo]) -> list[str | None]:
+    session.expire_all()
+    return [photo.renditions_revision for photo in photos]
+
+
+def waiting(session: Session) -> set[UUID]:
+    return set(session.scalars(select(Stage.photo_id).where(Stage.name == "resize", Stage.state == "waiting")))
+
+
+def test_the_photos_of_another_setting_are_resized_anew_and_no_others(session: Session, fleet_at_work: Fleet) -> None:
+    old = outdated(session, 2)
+    old[0].renditions_revision = None  # as of the versions before
+    others = [create_finished_photo(session, revision=kind) for kind in (current(), "of a deleted photo")]
+    others[1].deleted_at = datetime.now(UTC)
+    given_up, uploaded = create_photo(session), create_photo(session)
+    fail_stage(session, given_up.id, "resize", GAVE_UP)
+    session.commit()
+
+    result = run("--rate", "1000")
+
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[-1] == "2 of 2 photos brought up to date."
+    assert fleet_at_work.messages == Counter(photo.id for photo in old)
+    assert revisions(session, old) == [current()] * 2
+    assert [photo.renditions[0].name for photo in old] == ["w320"] * 2
+    assert revisions(session, others) == [current(), "of a deleted photo"]
+    assert waiting(session) == {uploaded.id}
+    assert given_up.has_failed
+
+
+def test_where_all_are_up_to_date_it_says_so(session: Session, fleet: Fleet) -> None:
+    create_finished_photo(session, revision=current())
+    session.commit()
+
+    assert run().output.splitlines()[-1] == "All photos are up to date."
+
+
+@pytest.mark.usefixtures("four_at_once")
+def test_the_newest_come_first_and_few_are_under_way_at_once(session: Session, fleet: Fleet) -> None:
+    photos = outdated(session, 6)
+    uploaded = create_photo(session)
+    session.commit()
+    steps = refresh.refresh(rate=ALL_OF_THEM)
+
+    assert [next(steps).under_way for _ in range(3)] == [0, 4, 4]
+    assert waiting(session) == {uploaded.id, *(photo.id for photo in photos[2:])}
+
+    assert finish(steps, fleet) == refresh.Progress(6, Counter({Outcome.REFRESHED: 6}), 0)
+
+
+@pytest.mark.usefixtures("four_at_once")
+def test_one_that_was_killed_goes_on_where_it_was_and_what_it_left_under_way_counts(
+    session: Session, fleet: Fleet
+) -> None:
+    photos = outdated(session, 6)
+    killed = refresh.refresh(rate=ALL_OF_THEM)
+    assert [next(killed).under_way for _ in range(2)] == [0, 4]
+    killed.close()
+
+    steps = refresh.refresh(rate=ALL_OF_THEM)
+    assert [next(steps).under_way for _ in range(2)] == [4, 4]
+    assert waiting(session) == {photo.id for photo in photos[2:]}
+
+    assert finish(steps, fleet) == refresh.Progress(6, Counter({Outcome.REFRESHED: 6}), 0)
+    assert set(fleet.messages.values()) == {1}
+    assert revisions(session, photos) == [current()] * 6
+
+
+@pytest.mark.usefixtures("four_at_once")
+def test_two_at_once_resize_no_photo_twice(session: Session, fleet: Fleet) -> None:
+    photos = outdated(session, 6)
+    one, other = (refresh.refresh(rate=ALL_OF_THEM) for _ in range(2))
+    assert [next(one).under_way for _ in range(2)] == [0, 4]
+    assert [next(other).under_way for _ in range(2)] == [4, 4]
+    fleet.work()
+    assert [next(other).under_way for _ in range(2)] == [0, 2]
+
+    ends = [finish(steps, fleet) for steps in (one, other)]
+
+    assert [end.ended for end in ends] == [{Outcome.REFRESHED: 6}] * 2
+    assert fleet.messages == Counter(photo.id for photo in photos)
+    assert revisions(session, photos) == [current()] * 6
+
+
+def test_a_photo_that_fails_keeps_what_it_had_and_is_not_tried_for_ever(session: Session, fleet_at_work: Fleet) -> None:
+    good, bad = outdated(session, 2)
+    fleet_at_work.breaks_at = {bad.id}
+
+    result = run("--rate", "1000")
+
+    assert result.exit_code == 0
+    assert result.output.splitlines()[-1] == (
+        "1 of 2 photos brought up to date; 1 failed and keep what they had, `photofleet status` says why."
+    )
+    assert revisions(session, [good, bad]) == [current(), "old"]
+    assert [rendition.name for rendition in bad.renditions] == ["w160"]
+    assert run().output.splitlines()[-1] == "All photos are up to date."
+
+
+def test_a_photo_that_is_deleted_meanwhile_is_not_waited_for(session: Session, fleet: Fleet) -> None:
+    (photo,) = outdated(session, 1)
+    steps = refresh.refresh(rate=ALL_OF_THEM)
+    assert [next(steps).under_way for _ in range(2)] == [0, 1]
+    photo.deleted_at = datetime.now(UTC)
+    session.commit()
+
+    (last,) = steps
+    assert last.ended == {Outcome.DELETED: 1}
+
+
+def test_workers_with_another_setting_end_it_before_the_work_is_done_in_vain(
+    session: Session, fleet_at_work: Fleet, four_at_once: None
+) -> None:
+    outdated(session, 20)
+    fleet_at_work.makes = "theirs"
+
+    result = run("--rate", "1000")
+
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1].startswith(
+        "Error: A worker has resized a photo with another PHOTOFLEET_RENDITIONS than this command has"
+    )
+    assert fleet_at_work.messages.total() <= 8
+
+
+def test_while_the_topic_is_down_no_photo_is_opened_again(
+    session: Session, fleet: Fleet, change_settings: Callable[..., None], topic_is_down: None
+) -> None:
+    photos = outdated(session, 2)
+
+    result = run()
+
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == "Error: AWS does not take messages about photos."
+    assert waiting(session) == set()
+    assert revisions(session, photos) == ["old"] * 2
+    assert all(photo.is_finished for photo in photos)
+
+
+def test_a_database_that_does_not_answer_is_named_without_a_traceback(queues: Queues, dead_database: None) -> None:
+    result = run()
+
+    assert result.exit_code == 1
+    assert "Error: The database does not answer as it should: " in result.output
+    assert "Traceback" not in result.output
+
+
+def test_an_interrupted_one_says_how_far_it_came_and_that_it_can_go_on(session: Session, queues: Queues) -> None:
+    outdated(session, 3)
+    command = (sys.executable, "-c", "from photofleet.cli import main; main()", "renditions", "refresh")
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "Looking for photos to bring up to date.\n"
+        while not waiting(session):
+            session.rollback()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+
+    assert (process.returncode, err) == (130, "")
+    assert out == "\nStopped. 0 of 3 photos brought up to date. Start it again for the others.\n"
+
+
+def test_where_nobody_watches_it_says_now_and_then_how_far_it_is(
+    session: Session, fleet_at_work: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renditions, "LINE_EVERY_S", -1)
+    outdated(session, 2)
+
+    lines = run("--rate", "1000").output.splitlines()
+
+    assert lines[-2] == "2 of 2 photos brought up to date. Under way: 0."
+
+
+def test_a_refresh_does_not_use_up_what_sweepers_may_announce(session: Session, fleet: Fleet) -> None:
+    outdated(session, 60)
+    session.execute(update(Photo).values(uploaded_at=datetime(2025, 1, 1, tzinfo=UTC)))
+    session.commit()
+    steps = refresh.refresh(rate=ALL_OF_THEM)
+    assert any(progress.under_way == 60 for progress in steps)
+    forgotten = create_photo(session)
+    forgotten.uploaded_at = datetime(2025, 1, 1, tzinfo=UTC)
+    session.commit()
+
+    assert sweep() == 1
+
+    session.expire_all()
+    assert forgotten.announcements == 1
