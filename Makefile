@@ -38,6 +38,10 @@ test-ami: release ## Build a release, bake the images that need no GPU from it h
 	@echo "==> Baking and booting images"
 	@$(BIN)/python -m pytest tests/ami/image
 
+.PHONY: fuzz
+fuzz: install ## Harm 2,000 files, made or from PHOTOS=folder, and see that each ends as a bad photo or a right one.
+	@$(if $(PHOTOS),PHOTOS="$(abspath $(PHOTOS))") $(BIN)/python -m pytest tests/fuzz --hypothesis-profile=fuzz --timeout 3000
+
 .PHONY: stock
 stock: install ## Prove that the broker's experiments fail on kombu's own SQS transport.
 	@$(BIN)/python -m pytest tests/photofleet/broker --stock

@@ -1,13 +1,9 @@
 """The memory that this process may take, as the operating system keeps count of it."""
 
-import math
-import re
+import mmap
 import resource
-from pathlib import Path
 
 MEGABYTE = 1_000_000
-
-_STATUS = Path("/proc/self/status")
 
 
 def limit_memory(megabytes: int) -> None:
@@ -20,10 +16,10 @@ def limit_memory(megabytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
-def memory_left() -> float:
-    """How many bytes this process may still take; infinity where there is no limit, or none that is known."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
-    if limit == resource.RLIM_INFINITY or not _STATUS.exists():
-        return math.inf
-    found = re.search(r"VmData:\s+(\d+) kB", _STATUS.read_text(encoding="ascii"))
-    return limit - int(found[1]) * 1024 if found else math.inf
+def has_memory(size: int) -> bool:
+    """Whether this process may take so many more bytes: the operating system is asked for them, and gets them back."""
+    try:
+        mmap.mmap(-1, max(1, size), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except OSError:
+        return False
+    return True

@@ -10,16 +10,16 @@ from photofleet.images.formats import Format
 from tests.pictures import encode, noise
 
 DECODE = """
+import re
 import sys
+from pathlib import Path
 from photofleet.images.formats import Format
 from workers.image import decode
-from workers.memory import MEGABYTE, limit_memory, memory_left
-import resource
+from workers.memory import MEGABYTE, limit_memory
 
 format, path, spare = Format.named(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-limit_memory(10_000)
-taken = 10_000 * MEGABYTE - memory_left()
-limit_memory(int(taken / MEGABYTE) + spare)
+kilobytes = int(re.search(r"VmData:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+limit_memory(kilobytes * 1024 // MEGABYTE + spare)
 with open(path, "rb") as file:
     try:
         print(decode(file, format, max_pixels=50_000_000).size)

@@ -12,7 +12,7 @@ from PIL import AvifImagePlugin, Image
 
 from photofleet.images.bombs import ImageBomb, refuse_bomb
 from photofleet.images.formats import Format
-from workers.memory import memory_left
+from workers.memory import has_memory
 
 # A worker process has one core to itself. libheif's own limits on sizes and counts stay as they are.
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
@@ -93,7 +93,7 @@ def blaming_the_file(format: Format, pixels: int = 0) -> Iterator[None]:
     except Image.DecompressionBombError as error:  # Pillow's own limit, which is above ours
         raise BadImage("The picture has far too many pixels. Make it smaller and upload it again.") from error
     except DECODER_ERRORS as error:
-        if memory_left() < pixels * WORKING_BYTES_PER_PIXEL:  # of which some decoders say that the file is bad
+        if not has_memory(pixels * WORKING_BYTES_PER_PIXEL):  # of which some decoders say that the file is bad
             raise MemoryError(f"{pixels:,} pixels") from error
         raise BadImage(
             f"The {format.display_name} file is damaged or incomplete: it cannot be decoded. "

@@ -42,6 +42,9 @@ class SandboxError(RuntimeError):
 class DecoderError(Exception):
     """What went wrong in a decoder, as the process that ran it has put it."""
 
+    def __repr__(self) -> str:
+        return str(self)
+
 
 class Answers:
     """What writes answers about one photo."""
@@ -63,11 +66,11 @@ class Answers:
 
     def bad_image(self, sentence: str, cause: str) -> None:
         """Say that the file is at fault: a sentence for the person who uploaded it, and what the log should say."""
-        self._send(_Kind.BAD_IMAGE, _text(f"{sentence}\n{cause}"))
+        self._send(_Kind.BAD_IMAGE, f"{sentence}\n{cause}".encode(errors="backslashreplace")[:MAX_TEXT_BYTES])
 
     def failed(self, error: str) -> None:
-        """Say that we are at fault."""
-        self._send(_Kind.FAILED, _text(error))
+        """Say that we are at fault: a traceback."""
+        self._send(_Kind.FAILED, error.encode(errors="backslashreplace")[-MAX_TEXT_BYTES:])
 
     def _send(self, kind: _Kind, content: bytes = b"", spec: int = 0, width: int = 0, height: int = 0) -> None:
         self._file.write(_HEADER.pack(kind, spec, width, height, len(content)))
@@ -138,7 +141,7 @@ def _placeholder(file: IO[bytes], size: int) -> Placeholder:
 
 def _bad_image(file: IO[bytes], size: int) -> BadImage:
     sentence, _, cause = _read_text(file, size).partition("\n")
-    if not sentence or not sentence.isprintable():
+    if not sentence or not f"{sentence}{cause}".isprintable():
         raise SandboxError("answered with a sentence that is none")
     bad = BadImage(sentence)
     bad.__cause__ = DecoderError(cause)
@@ -152,11 +155,7 @@ def _failure(file: IO[bytes], size: int) -> SandboxError:
     return error
 
 
-def _text(text: str) -> bytes:
-    return text.encode(errors="replace")[:MAX_TEXT_BYTES]
-
-
 def _read_text(file: IO[bytes], size: int) -> str:
     if size > MAX_TEXT_BYTES:
         raise SandboxError(f"answered with a text of {size} bytes")
-    return _read(file, size).decode(errors="replace")
+    return _read(file, size).decode(errors="backslashreplace")

@@ -20,7 +20,8 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import suppress
+from typing import Any, NoReturn
 
 from PIL import Image
 
@@ -38,21 +39,25 @@ Work = Callable[..., Iterator[Placeholder | Rendition]]
 BASE_BYTES = 256 * MEGABYTE
 """What a child may take whatever the picture: the program with its libraries takes about 50 MB."""
 
+OUT_OF_MEMORY = (
+    "The file takes far more memory to decode than other pictures of its size. "
+    "Export the picture again and upload the new file."
+)
+
 
 def main(control: socket.socket, work: Work, cpu_seconds: int) -> None:
     """Fork a child for each request, one after the other, until the worker closes the socket."""
     Image.init()  # loads what Pillow would load when first needed: by then, nothing can be opened any more
     gc.freeze()  # so that no collection in a child touches, and thereby copies, what all share
+    nursery = os.getpid()
     while received := _receive(control):
-        request, files = received
-        original, answers = files
+        request, (original, answers) = received
         lifeline, childs_end = os.pipe()
-        nursery = os.getpid()
         child = os.fork()
         if child == 0:
             _keep_open(original, answers, childs_end)
             _do(work, request, original, answers, cpu_seconds, nursery)
-        for descriptor in (*files, childs_end):
+        for descriptor in (original, answers, childs_end):
             os.close(descriptor)
         status = _wait(child, control, lifeline)
         os.close(lifeline)
@@ -88,22 +93,24 @@ def _keep_open(*descriptors: int) -> None:
     os.closerange(first, os.sysconf("SC_OPEN_MAX"))
 
 
-def _do(work: Work, request: dict[str, Any], original: int, answers: int, cpu_seconds: int, nursery: int) -> None:
-    """Do the work and answer with its results; never return."""
+def _do(work: Work, request: dict[str, Any], original: int, answers: int, cpu_seconds: int, nursery: int) -> NoReturn:
+    """Do the work and answer with its results, as far as the limits allow."""
     try:
         specs = tuple(
             RenditionSpec(name, width, height, Mode(mode), Format.named(format), quality, effort)
             for name, width, height, mode, format, quality, effort in request["specs"]
         )
-        with open(original, "rb") as file, open(answers, "wb") as pipe:
+        max_pixels = request["max_pixels"]
+        wanted = BASE_BYTES + 2 * os.fstat(original).st_size + WORKING_BYTES_PER_PIXEL * max_pixels
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        is_scarce = 0 <= most < wanted
+        with open(answers, "wb") as pipe:
             answer = Answers(pipe, specs)
-            content = file.read()
-            wanted = BASE_BYTES + 2 * len(content) + WORKING_BYTES_PER_PIXEL * request["max_pixels"]
-            _, most = resource.getrlimit(resource.RLIMIT_DATA)
-            is_scarce = 0 <= most < wanted
-            confine(memory=most if is_scarce else wanted, cpu_seconds=cpu_seconds, parent=nursery)
             try:
-                for result in work(content, Format.named(request["format"]), specs, max_pixels=request["max_pixels"]):
+                with open(original, "rb") as file:
+                    content = file.read()
+                confine(memory=most if is_scarce else wanted, cpu_seconds=cpu_seconds, parent=nursery)
+                for result in work(content, Format.named(request["format"]), specs, max_pixels=max_pixels):
                     answer.write(result)
                 answer.done()
             except BadImage as bad:
@@ -112,11 +119,7 @@ def _do(work: Work, request: dict[str, Any], original: int, answers: int, cpu_se
                 if is_scarce:  # the worker has less than a photo may take: that is not the file's fault
                     answer.failed(traceback.format_exc())
                 else:
-                    answer.bad_image(
-                        "The picture takes far more memory to decode than others of its size. "
-                        "Export it again and upload the new file.",
-                        repr(error),
-                    )
+                    answer.bad_image(OUT_OF_MEMORY, repr(error))
             except Exception:  # noqa: BLE001 - whatever it is, the worker is told
                 answer.failed(traceback.format_exc())
         os._exit(0)
@@ -125,4 +128,5 @@ def _do(work: Work, request: dict[str, Any], original: int, answers: int, cpu_se
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])), pkgutil.resolve_name(sys.argv[2]), int(sys.argv[3]))
+    with suppress(ConnectionError):  # the worker has gone
+        main(socket.socket(fileno=int(sys.argv[1])), pkgutil.resolve_name(sys.argv[2]), int(sys.argv[3]))

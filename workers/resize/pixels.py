@@ -25,7 +25,7 @@ pyvips.cache_set_max(0)
 SHARP_ENOUGH = 1.2
 """How much larger than needed a JPEG has to come out of a scaled decode, which is a little less sharp than a full one.
 
-At 1.13, a photo at 2048 px was 44 to 53 dB from the reference of `make bench-resize`; at 1.4, 50; decoded in full, 56."""
+At 1.13, photos of 2048 px were 44 to 53 dB from the reference of `make bench-resize`; at 1.4, 50; fully decoded, 56."""
 
 
 def read(image: Image.Image, original: bytes, format: Format, needed: Size) -> tuple[Pixels, str]:

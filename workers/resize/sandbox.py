@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
@@ -20,7 +20,7 @@ from workers.resize.answers import DecoderError, SandboxError, read_answers
 from workers.resize.results import Placeholder, Rendition
 
 CPU_SECONDS = 60
-"""What one photo may take of a processor's time: many times what the largest takes with the costliest settings."""
+"""What one photo may take of a processor's time: many times what the largest takes."""
 
 _STOP_SECONDS = 5.0
 
@@ -37,7 +37,7 @@ _AT_FAULT = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signa
 
 def render(
     original: IO[bytes], format: Format, specs: Sequence[RenditionSpec], *, max_pixels: int
-) -> Iterator[Placeholder | Rendition]:
+) -> Generator[Placeholder | Rendition, None, None]:
     """Make a photo's placeholder and renditions; see `Sandbox.render`."""
     return _sandbox.render(original, format, specs, max_pixels=max_pixels)
 
@@ -56,7 +56,7 @@ class Sandbox:
 
     def render(
         self, original: IO[bytes], format: Format, specs: Sequence[RenditionSpec], *, max_pixels: int
-    ) -> Iterator[Placeholder | Rendition]:
+    ) -> Generator[Placeholder | Rendition, None, None]:
         """Yield a photo's placeholder and renditions, each while the next is made.
 
         Whoever stops before the end closes the iterator, or drops it; then the photo's process is ended.
@@ -103,19 +103,10 @@ class _Nursery:
     def __init__(self, work: str, cpu_seconds: int) -> None:
         self._control, theirs = socket.socketpair()
         with theirs:
+            arguments = (str(theirs.fileno()), work, str(cpu_seconds))
             self._process = subprocess.Popen(
-                # It finds modules where this process does, but for its working directory.
-                (
-                    sys.executable,
-                    "-s",
-                    "-P",
-                    "-m",
-                    "workers.resize.nursery",
-                    str(theirs.fileno()),
-                    work,
-                    str(cpu_seconds),
-                ),
-                env=_ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                (sys.executable, "-sP", "-m", "workers.resize.nursery", *arguments),
+                env=_ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(sys.path)},  # it is installed where this program is
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -142,10 +133,12 @@ class _Nursery:
                 socket.send_fds(self._control, [json.dumps(request).encode() + b"\n"], descriptors)
             yield answers
 
-    def await_child(self) -> int | None:
-        """Return how the photo's process ended, as `os.waitpid` does; None if the nursery itself has gone."""
+    def await_child(self) -> int:
+        """Return how the photo's process ended, as `os.waitpid` does."""
         line = self._control.recv(16)
-        return int(line) if line else None
+        if not line:
+            raise SandboxError("the nursery ended amid a photo")
+        return int(line)
 
     def stop(self) -> None:
         """End it, and the process of a photo that is under way."""
@@ -157,23 +150,19 @@ class _Nursery:
             self._process.wait()
 
 
-def _verdict(status: int | None) -> Exception:
+def _verdict(status: int) -> Exception:
     """Return what there is to raise for a process that broke off its answers and ended so."""
-    if status is None:
-        return SandboxError("the nursery ended amid a photo")
     if not os.WIFSIGNALED(status):
-        return SandboxError(
-            f"the photo's process ended amid its answers, with exit code {os.waitstatus_to_exitcode(status)}"
-        )
-    ended_by = signal.Signals(os.WTERMSIG(status))
-    if ended_by == signal.SIGXCPU:
-        sentence = "takes far more work to decode than other pictures of its size"
-    elif ended_by in _AT_FAULT:
-        sentence = "cannot be decoded: the decoder crashes on it"
+        return SandboxError(f"the photo's process ended amid its answers, with exit code {os.WEXITSTATUS(status)}")
+    number = os.WTERMSIG(status)
+    if number == signal.SIGXCPU:
+        sentence = "The file takes far more work to decode than other pictures of its size."
+    elif number in _AT_FAULT:
+        sentence = "The file cannot be decoded: the decoder crashes on it."
     else:
-        return SandboxError(f"the photo's process was killed by {ended_by.name}")
-    bad = BadImage(f"The file {sentence}. Export the picture again and upload the new file.")
-    bad.__cause__ = DecoderError(ended_by.name)
+        return SandboxError(f"the photo's process was killed by signal {number}")
+    bad = BadImage(f"{sentence} Export the picture again and upload the new file.")
+    bad.__cause__ = DecoderError(signal.Signals(number).name)
     return bad
 
 
