@@ -3,6 +3,7 @@
 import random
 import struct
 import zlib
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 
 import pillow_heif
@@ -119,6 +120,20 @@ def jpeg_of_scans(count: int) -> bytes:
     content = encode(corners(), Format.JPEG, progressive=True)
     last = content[content.rindex(b"\xff\xda") : -2]
     return content[:-2] + last * (count - content.count(b"\xff\xda")) + content[-2:]
+
+
+def tiff_saying(tags: Mapping[int, Sequence[int]], *, size: tuple[int, int] = (8, 8), order: str = "<") -> bytes:
+    """No more than the directory of a TIFF of this size, which says these things in numbers of four bytes."""
+    entries, values = b"", b""
+    tags = {256: [size[0]], 257: [size[1]], **tags}
+    start = 8 + 2 + 12 * len(tags) + 4
+    for tag, numbers in sorted(tags.items()):
+        data = struct.pack(f"{order}{len(numbers)}L", *numbers)
+        place = data if len(data) == 4 else struct.pack(f"{order}L", start + len(values))
+        entries += struct.pack(f"{order}HHL4s", tag, 4, len(numbers), place)
+        values += data if len(data) > 4 else b""
+    header = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HL", 42, 8)
+    return header + struct.pack(f"{order}H", len(tags)) + entries + bytes(4) + values
 
 
 def avif_claiming(size: tuple[int, int], content: bytes) -> bytes:

@@ -7,8 +7,11 @@ from pathlib import Path
 from flask import Flask
 
 from photofleet.catalog.models import Rendition
+from photofleet.images.formats import Format
 from photofleet.settings import Settings
 from photofleet.storage import rendition_url, static_url
+from webapp.photos.picture import picture_of, sizes_of
+from webapp.uploads.refusals import ACCEPTED
 
 BUILT = Path(__file__).parent / "static" / "build"
 
@@ -20,9 +23,16 @@ def init_app(app: Flask, settings: Settings) -> None:
         asset=asset,
         percent=percent,
         filesize=filesize,
+        picture_of=picture_of,
+        sizes_of=sizes_of,
         rendition_url=_url_of,
         static_url=static_url,
-        limits={"max_bytes": settings.upload_max_bytes, "max_files": settings.upload_max_files},
+        limits={
+            "max_bytes": settings.upload_max_bytes,
+            "max_files": settings.upload_max_files,
+            "formats": ACCEPTED,
+            "content_types": ",".join((*(format.content_type for format in Format), "image/heif")),
+        },
     )
 
 

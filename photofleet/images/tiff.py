@@ -37,6 +37,9 @@ class Tag(IntEnum):
     TAKEN_OFFSET = 36881
 
 
+_TAGS = frozenset(Tag)
+
+
 class _Entry(NamedTuple):
     kind: int
     length: int
@@ -50,18 +53,21 @@ class Directory:
     """
 
     def __init__(self, file: IO[bytes], order: str, offset: int) -> None:
-        """Read which tags there are; of one that is there twice, the first counts, as for decoders.
+        """Read which tags there are.
 
         Raises:
-            ValueError: there is no directory here, or one of more tags than any picture has.
+            ValueError: there is no directory here, one of more tags than any picture has, or one that says a thing
+                twice, of which decoders may believe either.
         """
         self._file, self._order = file, order
         (count,) = struct.unpack(f"{order}H", _read_at(file, offset, 2))
         if count > MAX_ENTRIES:
             raise ValueError(f"{count} tags")
         self._entries: dict[int, _Entry] = {}
-        for entry in struct.iter_unpack(f"{order}HHL4s", _read_at(file, offset + 2, count * _ENTRY_BYTES)):
-            self._entries.setdefault(entry[0], _Entry(*entry[1:]))
+        for tag, *entry in struct.iter_unpack(f"{order}HHL4s", _read_at(file, offset + 2, count * _ENTRY_BYTES)):
+            if tag in _TAGS and tag in self._entries:
+                raise ValueError(f"{Tag(tag).name} twice")
+            self._entries[tag] = _Entry(*entry)
 
     def __contains__(self, tag: Tag) -> bool:
         return tag in self._entries
@@ -75,7 +81,7 @@ class Directory:
         if tag not in self._entries:
             return ()
         entry = self._entries[tag]
-        if entry.kind not in _NUMBERS or entry.length > most:
+        if entry.kind not in _NUMBERS or not 0 < entry.length <= most:
             raise ValueError(f"{tag.name} has {entry.length} values of type {entry.kind}")
         unit = _NUMBERS[entry.kind]
         return struct.unpack(f"{self._order}{entry.length}{unit}", self._value(entry, struct.calcsize(f"={unit}")))

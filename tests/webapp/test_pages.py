@@ -40,9 +40,15 @@ def test_the_empty_gallery_invites_to_upload(client: FlaskClient) -> None:
     assert (form["action"], form["enctype"]) == ("/photos", "multipart/form-data")
 
 
-def test_a_finished_photo_has_sources_in_both_formats_and_words_for_who_cannot_see_it(
-    client: FlaskClient, session: Session
-) -> None:
+def test_the_form_says_and_offers_which_formats_are_taken(client: FlaskClient) -> None:
+    page = client.get("/").text
+
+    assert "JPEG, PNG, WebP, GIF, AVIF, HEIC or TIFF" in page
+    (files,) = (field for field in Tags(page).named("input") if field.get("type") == "file")
+    assert {"image/jpeg", "image/heic", "image/heif", "image/tiff"} <= set((files["accept"] or "").split(","))
+
+
+def test_a_finished_photo_has_a_picture_and_words_for_who_cannot_see_it(client: FlaskClient, session: Session) -> None:
     photo = create_finished_photo(session, PEMBROKE)
     session.commit()
 

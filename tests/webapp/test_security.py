@@ -23,7 +23,7 @@ def test_every_answer_allows_nothing_inline_and_of_the_cdn_only_what_we_put_ther
     assert policy["default-src"] == "'none'"
     cdn = get_settings().renditions_url
     assert policy["script-src"] == policy["style-src"] == f"{cdn}/static/"
-    assert policy["img-src"] == f"'self' {cdn}/renditions/ {cdn}/static/"
+    assert policy["img-src"] == f"'self' data: {cdn}/renditions/ {cdn}/static/"
     assert policy["connect-src"] == "'self'"
     assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert headers["X-Content-Type-Options"] == "nosniff"

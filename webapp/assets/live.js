@@ -4,6 +4,7 @@
 
 import { announce, count } from "./announce.js";
 import { fetchFragment, withIds } from "./fragment.js";
+import { morph } from "./morph.js";
 
 const FIRST_DELAY = 1_500;
 const LONGEST_DELAY = 10_000;
@@ -55,7 +56,7 @@ function waitingIds(container) {
   return [...new Set(Array.from(waiting, (element) => element.dataset.live))];
 }
 
-/** Replaces what changed on the server; whether anything did. */
+/** Brings up to date what changed on the server; whether anything did. */
 async function refresh(container) {
   const ids = waitingIds(container);
   let changed = false;
@@ -64,7 +65,7 @@ async function refresh(container) {
     const asked = ids.slice(start, start + IDS_PER_REQUEST);
     const answer = await fetchFragment(withIds(container.dataset.liveUrl, asked));
     forgetUnknown(container, asked, answer);
-    for (const fresh of answer) changed = replace(container, fresh) || changed;
+    for (const fresh of answer) changed = update(container, fresh) || changed;
     const stillWaiting = new Set(waitingIds(container));
     finished.push(...asked.filter((id) => !stillWaiting.has(id)));
   }
@@ -80,13 +81,10 @@ function forgetUnknown(container, asked, answer) {
   }
 }
 
-function replace(container, fresh) {
+function update(container, fresh) {
   const old = document.getElementById(fresh.id);
-  // An equal element stays, so that its picture is not loaded again and its animation does not start over.
   if (!old || !container.contains(old) || old.isEqualNode(fresh)) return false;
-  const hadFocus = old.contains(document.activeElement);
-  old.replaceWith(fresh);
-  if (hadFocus) fresh.querySelector("a, button")?.focus({ preventScroll: true });
+  morph(old, fresh); // so that a picture which is there stays, although its labels come now
   return true;
 }
 

@@ -7,6 +7,7 @@ from flask import url_for
 from photofleet.catalog.models import Photo
 from photofleet.catalog.photos import Page
 from photofleet.storage import rendition_url
+from webapp.photos.picture import preview_address
 
 
 def photo_json(photo: Photo) -> dict[str, Any]:
@@ -20,6 +21,8 @@ def photo_json(photo: Photo) -> dict[str, Any]:
         "height": photo.height,
         "size": photo.size,
         "sha256": photo.sha256.hex(),
+        "colour": photo.colour,
+        "preview": preview_address(photo),
         "taken_at": photo.taken_at and photo.taken_at.isoformat(),
         "uploaded_at": photo.uploaded_at.isoformat(),
         "finished": photo.is_finished,
@@ -27,6 +30,7 @@ def photo_json(photo: Photo) -> dict[str, Any]:
         "renditions": [
             {
                 "name": rendition.name,
+                "mode": rendition.mode,
                 "format": rendition.format,
                 "width": rendition.width,
                 "height": rendition.height,

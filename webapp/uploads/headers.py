@@ -7,15 +7,14 @@ of a GIF or WebP makes it allocate a canvas. Here data is skipped rather than re
 
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO
 
 from photofleet.images.jpeg import START_OF_SCAN, segments
+from webapp.uploads.exif import MAX_EXIF_BYTES, Exif, parse_exif
 
 #: Enough for a GIF of 100 MB in blocks of the usual 255 bytes; takes well under a second.
 MAX_READS = 500_000
-#: What a camera writes fits one JPEG segment, 64 KB.
-MAX_EXIF_BYTES = 1 << 20
 MAX_PNG_METADATA_BYTES = 8 << 20
 
 
@@ -29,12 +28,12 @@ class ExcessiveMetadataError(ValueError):
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says about its picture: stored size in pixels, number of frames, the raw EXIF block."""
+    """What a file says about its picture: stored size in pixels, number of frames, EXIF."""
 
     width: int
     height: int
     frames: int = 1
-    exif: bytes = b""
+    exif: Exif = field(default_factory=Exif)
 
 
 def read_jpeg(file: IO[bytes]) -> Header:
@@ -61,7 +60,7 @@ def read_jpeg(file: IO[bytes]) -> Header:
         raise MalformedHeaderError("no scan")
     if size is None:
         raise MalformedHeaderError("no frame before the first scan")
-    return Header(*size, exif=exif)
+    return Header(*size, exif=parse_exif(exif))
 
 
 _START_OF_FRAME = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -102,7 +101,7 @@ def read_png(file: IO[bytes]) -> Header:
             exif = reader.read(length)
             length = 0
         reader.skip(length + 4)
-    return Header(width, height, frames, exif)
+    return Header(width, height, frames, parse_exif(exif))
 
 
 def _png_chunk(reader: "_Reader") -> tuple[int, bytes]:
@@ -164,7 +163,7 @@ def read_webp(file: IO[bytes]) -> Header:
     except MalformedHeaderError:
         if size is None:
             raise
-    return Header(*size, max(1, frames), exif)
+    return Header(*size, max(1, frames), parse_exif(exif))
 
 
 def _vp8_size(data: bytes) -> tuple[int, int]:

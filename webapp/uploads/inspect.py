@@ -1,22 +1,23 @@
 """What an uploaded file is, told from its header before anything is decoded or stored."""
 
-import contextlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import IO
 
 import pillow_heif
-from PIL import ExifTags, Image, ImageFile
+from PIL import ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 
 from photofleet.images.bombs import ImageBomb, refuse_bomb
 from photofleet.images.formats import SNIFF_BYTES, Format, sniff
+from photofleet.images.tiff import Tag, first_directory
+from webapp.uploads.exif import exif_of_tiff, parse_exif
 from webapp.uploads.headers import (
-    MAX_EXIF_BYTES,
     ExcessiveMetadataError,
     Header,
+    MalformedHeaderError,
     read_gif,
     read_jpeg,
     read_png,
@@ -65,8 +66,9 @@ def inspect(file: IO[bytes], *, max_pixels: int) -> Inspected:
     """Inspect an upload without decoding it. `file` must be seekable; its position afterwards is undefined.
 
     `max_pixels` limits width × height × frames. Further pictures that are not frames of an animation (a gain
-    map in a JPEG, thumbnails and auxiliary images in a HEIC) do not count, since no part of Photofleet decodes
-    them. A file cut short after its header passes: whether the picture is whole is found out by decoding it.
+    map in a JPEG, thumbnails and auxiliary images in a HEIC, a TIFF's other pages) do not count, since no part of
+    Photofleet decodes them. A file cut short after its header passes: whether the picture is whole is found out by
+    decoding it.
 
     An AVIF or HEIC is read into memory whole, for a moment twice, since the libraries for these take no less;
     whoever calls this limits how large a file may be. Files of the other formats are read in small parts.
@@ -93,11 +95,10 @@ def inspect(file: IO[bytes], *, max_pixels: int) -> Inspected:
     except ImageBomb as error:
         raise TooCostly(error) from error
 
-    orientation, taken_at = _read_exif(header.exif)
     width, height = header.width, header.height
-    if orientation in (5, 6, 7, 8):
+    if header.exif.orientation in (5, 6, 7, 8):
         width, height = height, width
-    return Inspected(format, width, height, header.frames, taken_at)
+    return Inspected(format, width, height, header.frames, header.exif.taken_at)
 
 
 def _read_header(file: IO[bytes], format: Format) -> Header:
@@ -115,6 +116,8 @@ def _read_header(file: IO[bytes], format: Format) -> Header:
                 return _read_avif(file)
             case Format.HEIC:
                 return _read_heic(file)
+            case Format.TIFF:
+                return _read_tiff(file)
     except ExcessiveMetadataError as error:
         raise TooMuchMetadata from error
     except Exception as error:  # on a crafted file the parsers' libraries raise anything, even SyntaxError
@@ -125,30 +128,22 @@ def _read_avif(file: IO[bytes]) -> Header:
     # The plugin's own class rather than Image.open(), whose pixel limit is not ours. It parses the boxes only.
     file.seek(0)
     with AvifImageFile(file) as image:
-        return Header(*image.size, frames=image.n_frames, exif=image.info.get("exif", b""))
+        return Header(*image.size, frames=image.n_frames, exif=parse_exif(image.info.get("exif", b"")))
 
 
 def _read_heic(file: IO[bytes]) -> Header:
     # libheif gives the size as displayed, and its plugin neutralises the EXIF orientation accordingly.
     with _HeicFile(file) as image:
-        return Header(*image.size, exif=image.info.get("exif") or b"")
+        return Header(*image.size, exif=parse_exif(image.info.get("exif") or b""))
 
 
-def _read_exif(exif: bytes) -> tuple[int, datetime | None]:
-    """Return orientation and time of an EXIF block; what is missing or broken in it is left out."""
-    orientation, taken_at = 1, None
-    if len(exif) <= MAX_EXIF_BYTES:
-        with contextlib.suppress(Exception):  # a picture with broken EXIF is still a picture
-            tags = Image.Exif()
-            tags.load(exif)
-            orientation = tags.get(ExifTags.Base.Orientation, 1)
-            taken_at = _taken_at(tags.get_ifd(ExifTags.IFD.Exif))
-    return orientation, taken_at
+def _read_tiff(file: IO[bytes]) -> Header:
+    picture = first_directory(file)
+    if picture.number(Tag.SUBFILE_TYPE, 0) & _REDUCED:
+        raise MalformedHeaderError("a thumbnail comes first")
+    return Header(picture.number(Tag.WIDTH, 0), picture.number(Tag.HEIGHT, 0), exif=exif_of_tiff(picture))
 
 
-def _taken_at(tags: dict[int, str]) -> datetime | None:
-    time = tags.get(ExifTags.Base.DateTimeOriginal, "").strip("\0 ")
-    offset = tags.get(ExifTags.Base.OffsetTimeOriginal, "").strip("\0 ") or "Z"
-    if not time:
-        return None
-    return datetime.strptime(time + offset, "%Y:%m:%d %H:%M:%S%z").astimezone(UTC)
+#: The bit of a picture that is a smaller version of another one. Cameras' raw files (DNG, NEF, ARW) are TIFFs that
+#: begin with one: all that people would see of their photo is a thumbnail.
+_REDUCED = 1

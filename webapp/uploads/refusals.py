@@ -6,7 +6,7 @@ from photofleet.images.bombs import ImageBomb
 from photofleet.images.formats import Format
 
 _NAMES = [format.display_name for format in Format]
-_ACCEPTED = f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]}"
+ACCEPTED = f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]}"
 
 
 class UploadRefused(Exception):  # noqa: N818 - nothing is wrong with us: a refusal is an answer, not an error
@@ -37,7 +37,7 @@ class UnsupportedFormat(UploadRefused):
     slug = "unsupported-format"
 
     def __init__(self) -> None:
-        super().__init__(f"This is not a picture we can read. Upload a {_ACCEPTED} file.")
+        super().__init__(f"This is not a picture we can read. Upload a {ACCEPTED} file.")
 
 
 class UnreadableImage(UploadRefused):

@@ -14,6 +14,10 @@ def test_a_file_is_recognised_by_its_first_bytes(format: Format):
     assert sniff(encode(corners(), format)[:SNIFF_BYTES]) is format
 
 
+def test_a_tiff_may_be_in_either_byte_order():
+    assert sniff(b"II*\0" + bytes(60)) is sniff(b"MM\0*" + bytes(60)) is Format.TIFF
+
+
 def test_an_avif_sequence_is_an_avif():
     assert sniff(animation(Format.AVIF, corners(), corners())[:SNIFF_BYTES]) is Format.AVIF
 
@@ -48,7 +52,7 @@ def test_brands_are_looked_for_in_the_file_type_box_only():
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         b"BM" + bytes(60),
         b"%PDF-1.7",
-        b"II*\0" + bytes(60),
+        b"II+\0" + bytes(60),
         b"\0\0\1\0" + bytes(60),
         b"RIFF\0\0\0\0WAVE",
         b"\0\0\0\x08ftyp",

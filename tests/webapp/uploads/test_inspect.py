@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from photofleet.images.formats import Format
+from photofleet.images.tiff import Tag
 from tests.pictures import (
     animation,
     avif_claiming,
@@ -22,6 +23,7 @@ from tests.pictures import (
     png_chunk,
     png_with,
     stored_as,
+    tiff_saying,
 )
 from webapp.uploads.inspect import MAX_FRAMES, Inspected, inspect
 from webapp.uploads.refusals import (
@@ -39,7 +41,7 @@ from webapp.uploads.refusals import (
 pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
 
 LIMIT = 50_000_000
-WITH_EXIF = [Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.HEIC]
+WITH_EXIF = [Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.HEIC, Format.TIFF]
 
 
 def inspected(content: bytes, max_pixels: int = LIMIT) -> Inspected:
@@ -103,6 +105,16 @@ def test_further_pictures_in_a_jpeg_do_not_count():
     assert inspected(output.getvalue(), max_pixels=64 * 48) == Inspected(Format.JPEG, 64, 48, 1, None)
 
 
+def test_further_pages_of_a_tiff_do_not_count():
+    content = animation(Format.TIFF, corners(), corners(), corners())
+    assert inspected(content, max_pixels=64 * 48) == Inspected(Format.TIFF, 64, 48, 1, None)
+
+
+def test_a_tiff_in_the_other_byte_order_is_told_as_well():
+    content = tiff_saying({Tag.ORIENTATION: [6]}, size=(301, 203), order=">")
+    assert inspected(content) == Inspected(Format.TIFF, 203, 301, 1, None)
+
+
 @pytest.mark.parametrize("format", WITH_EXIF)
 def test_the_time_it_was_taken_is_utc_unless_the_camera_says_otherwise(format: Format):
     naive = encode(corners(), format, exif=exif(taken="2024:07:01 12:00:00"))
@@ -120,6 +132,22 @@ def test_a_time_that_makes_no_sense_is_none_and_the_orientation_still_counts(tak
 @pytest.mark.parametrize("block", [b"", b"MM", b"II*\0\x08\0\0\0\xff\xff" + b"\1" * 50, b"rubbish " * 9])
 def test_broken_exif_does_not_refuse_a_picture(block: bytes):
     assert inspected(encode(corners(), Format.JPEG, exif=b"Exif\0\0" + block)).width == 64
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {Tag.EXIF: [0]},
+        {Tag.EXIF: [8]},
+        {Tag.EXIF: [2**32 - 1]},
+        {Tag.EXIF: [1, 2]},
+        {Tag.ORIENTATION: [6, 6]},
+        {Tag.ORIENTATION: [2**32 - 1]},
+    ],
+    ids=str,
+)
+def test_broken_exif_does_not_refuse_a_tiff(tags: dict[int, list[int]]):
+    assert inspected(tiff_saying(tags)) == Inspected(Format.TIFF, 8, 8, 1, None)
 
 
 def test_exif_after_the_pixels_of_a_png_counts():
@@ -150,12 +178,14 @@ def test_an_empty_file_is_refused():
     assert isinstance(quickly_refused(b""), EmptyFile)
 
 
-@pytest.mark.parametrize("content", [b"hello", b"<svg/>", b"BM" + bytes(99), b"%PDF-1.7", bytes(1000)])
+@pytest.mark.parametrize(
+    "content", [b"hello", b"<svg/>", b"BM" + bytes(99), b"%PDF-1.7", b"II+\0" + bytes(99), bytes(1000)]
+)
 def test_what_is_no_accepted_format_is_refused_with_the_formats_that_are(content: bytes):
     refusal = quickly_refused(content)
     assert isinstance(refusal, UnsupportedFormat)
     assert refusal.status == 415
-    assert "JPEG, PNG, WebP, GIF, AVIF or HEIC" in str(refusal)
+    assert "JPEG, PNG, WebP, GIF, AVIF, HEIC or TIFF" in str(refusal)
 
 
 @pytest.mark.parametrize("format", Format)
@@ -190,8 +220,9 @@ def test_a_damaged_header_never_ends_in_anything_but_a_refusal(format: Format):
         jpeg_claiming(60_000, 60_000),
         png_with(size=(60_000, 60_000)),
         (b"GIF89a" + struct.pack("<HH", 60_000, 60_000)).ljust(20, b"\0"),
+        tiff_saying({}, size=(60_000, 60_000)),
     ],
-    ids=["jpeg", "png", "gif"],
+    ids=["jpeg", "png", "gif", "tiff"],
 )
 def test_a_tiny_file_that_claims_a_huge_picture_is_refused(content: bytes):
     refusal = quickly_refused(content)
@@ -243,6 +274,8 @@ def test_a_picture_that_takes_more_work_than_its_size_lets_expect_is_refused():
     scans = quickly_refused(jpeg_of_scans(2000))
     assert isinstance(scans, TooCostly)
     assert "JPEG file is damaged, or takes far more work to decode" in str(scans)
+    tiles = quickly_refused(tiff_saying({Tag.TILE_WIDTH: [60_000], Tag.TILE_HEIGHT: [60_000], Tag.TILE_OFFSETS: [8]}))
+    assert isinstance(tiles, TooCostly)
     lie = avif_claiming((8, 8), encode(corners(64, 48), Format.AVIF))
     assert inspected(lie, max_pixels=64 * 48).width == 8
     with pytest.raises(TooCostly):
@@ -270,3 +303,25 @@ def test_a_jpeg_that_we_cannot_decode_is_refused():
     twelve_bits[6] = 12
     assert isinstance(quickly_refused(bytes(twelve_bits)), UnreadableImage)
     assert isinstance(quickly_refused(jpeg_claiming(100, 0)), UnreadableImage)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"II*\0" + struct.pack("<L", 0),
+        b"II*\0" + struct.pack("<L", 2**32 - 1),
+        b"II*\0" + struct.pack("<LH", 8, 65_535) + bytes(65_535 * 12 + 4),
+        tiff_saying({}, size=(0, 8)),
+        tiff_saying({Tag.WIDTH: [8, 8]}),
+        tiff_saying({Tag.WIDTH: []}),
+        tiff_saying({}).replace(struct.pack("<H", Tag.HEIGHT), struct.pack("<H", Tag.WIDTH)),
+        tiff_saying({}).replace(struct.pack("<HH", Tag.WIDTH, 4), struct.pack("<HH", Tag.WIDTH, 99)),
+        tiff_saying({Tag.SUBFILE_TYPE: [1]}),
+    ],
+    ids=[
+        "directory in the header", "directory beyond the end", "too many tags", "no width", "two widths", "empty width",
+        "width said twice", "width of no type", "a raw file, which begins with a thumbnail",
+    ],
+)  # fmt: skip
+def test_a_tiff_that_makes_no_sense_is_refused(content: bytes):
+    assert isinstance(quickly_refused(content), UnreadableImage)
