@@ -1,7 +1,7 @@
 """Where photos' bytes are kept: the keys of objects in S3, and transfers to and from it."""
 
 import base64
-import hashlib
+from collections.abc import Collection
 from functools import cache
 from http import HTTPStatus
 from typing import IO, Any
@@ -15,13 +15,6 @@ from photofleet.settings import get_settings
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 """A rendition never changes under its key, so that browsers and the CDN may keep it for as long as they can."""
-
-CHUNK = 2**20
-
-
-class DamagedTransferError(Exception):
-    """What arrived from S3 is not what was stored there."""
-
 
 STORAGE_ERRORS = (BotoCoreError, ClientError)
 
@@ -38,19 +31,22 @@ def is_storage_outage(error: Exception) -> bool:
 
 
 @cache
-def _s3() -> Any:
+def s3() -> Any:
+    """The client, which threads may share."""
     config = Config(
         connect_timeout=5,
         read_timeout=30,
         retries={"mode": "standard", "total_max_attempts": 3},
         signature_version="s3v4",
+        # We compare what we fetch with the hash in the catalog; to hash it twice costs as much as all else about it.
+        response_checksum_validation="when_required",
     )
     return boto3.client("s3", config=config)
 
 
 def prepare() -> None:
-    """Make the client, so that the first transfer does not wait for it."""
-    _s3()
+    """Make the client, so that the first transfer does not wait for it, and not two threads make one at once."""
+    s3()
 
 
 def original_key(photo_id: UUID) -> str:
@@ -58,9 +54,9 @@ def original_key(photo_id: UUID) -> str:
     return f"originals/{photo_id}"
 
 
-def rendition_key(photo_id: UUID, name: str, extension: str) -> str:
-    """Where one of a photo's renditions is kept."""
-    return f"{_renditions_prefix(photo_id)}{name}.{extension}"
+def rendition_key(photo_id: UUID, name: str, revision: str, extension: str) -> str:
+    """Where one of a photo's renditions is kept; made in another way, it has another revision and so another key."""
+    return f"{_renditions_prefix(photo_id)}{name}-{revision}.{extension}"
 
 
 def _renditions_prefix(photo_id: UUID) -> str:
@@ -83,7 +79,7 @@ def _static_key(name: str) -> str:
 
 def put_original(photo_id: UUID, file: IO[bytes], content_type: str, sha256: bytes) -> None:
     """Store an uploaded file, streamed from where `file` stands; S3 refuses it if what arrives has another hash."""
-    _s3().put_object(
+    s3().put_object(
         Bucket=get_settings().originals_bucket,
         Key=original_key(photo_id),
         Body=file,
@@ -92,32 +88,14 @@ def put_original(photo_id: UUID, file: IO[bytes], content_type: str, sha256: byt
     )
 
 
-def get_original(photo_id: UUID, into: IO[bytes], sha256: bytes) -> None:
-    """Write an uploaded file into `into`, and stand at its beginning.
-
-    Raises:
-        DamagedTransferError: What arrived has another hash: it must not be taken for what was uploaded.
-        STORAGE_ERRORS: what S3 answers instead.
-    """
-    key, arrived = original_key(photo_id), hashlib.sha256()
-    # Not boto3's own transfers: they swallow the SystemExit of a process that is told to end, and return half a file.
-    body = _s3().get_object(Bucket=get_settings().originals_bucket, Key=key)["Body"]
-    for chunk in body.iter_chunks(CHUNK):
-        into.write(chunk)
-        arrived.update(chunk)
-    if arrived.digest() != sha256:
-        raise DamagedTransferError(f"{key} arrived damaged, with {into.tell()} bytes")
-    into.seek(0)
-
-
 def delete_original(photo_id: UUID) -> None:
     """Remove an uploaded file; it is no error if there is none."""
-    _s3().delete_object(Bucket=get_settings().originals_bucket, Key=original_key(photo_id))
+    s3().delete_object(Bucket=get_settings().originals_bucket, Key=original_key(photo_id))
 
 
 def put_rendition(key: str, data: bytes, content_type: str) -> None:
     """Store a rendition, to be cached for ever."""
-    _s3().put_object(
+    s3().put_object(
         Bucket=get_settings().renditions_bucket,
         Key=key,
         Body=data,
@@ -129,7 +107,7 @@ def put_rendition(key: str, data: bytes, content_type: str) -> None:
 
 def put_static(name: str, data: bytes, content_type: str, *, immutable: bool) -> None:
     """Store one of the site's static files, to be cached for ever or, if it is not `immutable`, for an hour."""
-    _s3().put_object(
+    s3().put_object(
         Bucket=get_settings().renditions_bucket,
         Key=_static_key(name),
         Body=data,
@@ -139,10 +117,15 @@ def put_static(name: str, data: bytes, content_type: str, *, immutable: bool) ->
     )
 
 
-def delete_renditions(photo_id: UUID) -> None:
-    """Remove all renditions of a photo; it is no error if there are none."""
+def delete_renditions(photo_id: UUID, keep: Collection[str] = ()) -> None:
+    """Remove a photo's renditions but those with the keys to keep; it is no error if there are none."""
     bucket = get_settings().renditions_bucket
-    found = _s3().list_objects_v2(Bucket=bucket, Prefix=_renditions_prefix(photo_id)).get("Contents", ())
-    if found:
-        keys = [{"Key": item["Key"]} for item in found]
-        _s3().delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+    pages = s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=_renditions_prefix(photo_id))
+    for page in pages:  # each holds as many as one request may delete
+        found = [{"Key": item["Key"]} for item in page.get("Contents", ()) if item["Key"] not in keep]
+        if not found:
+            continue
+        answer = s3().delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})
+        for refused in answer.get("Errors", ()):
+            # As S3 would answer if asked for that one alone.
+            raise ClientError({"Error": refused, "ResponseMetadata": answer["ResponseMetadata"]}, "DeleteObjects")

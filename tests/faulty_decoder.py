@@ -1,13 +1,17 @@
-"""A Celery loader with which some pictures break the worker that decodes them.
+"""A Celery loader with which some pictures break the worker that works on them.
 
-`CELERY_LOADER=tests.faulty_decoder:Loader` is Celery's own hook and `register_open` Pillow's, so that the workers stay
-those of the service; only the decoder of JPEG has faults.
+`CELERY_LOADER=tests.faulty_decoder:Loader` is Celery's own hook, so that the workers stay those of the service; only
+what decodes JPEG has faults. In the label fleet that is Pillow, whose own hook `register_open` is. The resize fleet
+decodes in a sandbox, which such pictures could not leave; there they break the process that starts it.
 """
 
 import os
 import signal
+import sys
 import time
+from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import IO, Any
 
 from celery.loaders.app import AppLoader
@@ -32,9 +36,21 @@ class Loader(AppLoader):  # type: ignore[misc]  # Celery has no types
     def on_worker_init(self) -> None:
         """Put the faults in before the worker's processes are forked."""
         Image.register_open("JPEG", _open, JpegImagePlugin._accept)
+        if resize := sys.modules.get("workers.resize.tasks"):
+            resize.render = partial(_render, resize.render)
 
 
 def _open(file: IO[bytes], filename: str) -> Any:
+    _break_by(file)
+    return JpegImagePlugin.jpeg_factory(file, filename)
+
+
+def _render(render: Callable[..., Any], original: IO[bytes], *args: Any, **kwargs: Any) -> Any:
+    _break_by(original)
+    return render(original, *args, **kwargs)
+
+
+def _break_by(file: IO[bytes]) -> None:
     start = file.tell()
     mark = file.read(12)[2:]
     file.seek(start)
@@ -45,4 +61,3 @@ def _open(file: IO[bytes], filename: str) -> Any:
         time.sleep(3600)
     if mark == Fault.FILL_MEMORY.value:
         bytearray(4_000_000_000)
-    return JpegImagePlugin.jpeg_factory(file, filename)

@@ -32,9 +32,10 @@ from uuid import UUID
 from celery import Task, current_task
 from celery.exceptions import Reject
 from sqlalchemy import exc
+from sqlalchemy.orm import Session
 
 from photofleet.catalog.database import transaction
-from photofleet.catalog.stages import GAVE_UP, MAX_ATTEMPTS, Refusal, fail_stage, has_failed, postpone_stage
+from photofleet.catalog.stages import GAVE_UP, MAX_ATTEMPTS, Refusal, fail_stage, has_ended, postpone_stage
 from photofleet.settings import get_settings
 from photofleet.storage import is_storage_outage
 
@@ -43,6 +44,9 @@ logger = logging.getLogger(__name__)
 OUTAGE_PAUSE_S = 5
 
 DIED = "The process of its last attempt died or hung."
+
+CleanUp = Callable[[Session, UUID], None]
+"""Removes what attempts with a photo have left outside of the catalog, and the catalog does not know."""
 
 
 class PhotoTask(Task):  # type: ignore[misc]  # Celery has no types
@@ -61,41 +65,44 @@ def in_a_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
-def fail(name: str, photo_id: UUID, sentence: str, last_error: str, clean_up: Callable[[UUID], None]) -> None:
+def fail(name: str, photo_id: UUID, sentence: str, last_error: str, clean_up: CleanUp) -> None:
     """Record that a stage has failed for good, and clean up what an attempt may have left.
 
     In this order: another attempt that is under way may still be done first, and what it has stored must stay.
     """
     with transaction() as session:
         fail_stage(session, photo_id, name, sentence, last_error, says_little=last_error == DIED)
-    clean_up_failed(name, photo_id, clean_up)
+    clean_up_ended(name, photo_id, clean_up)
 
 
-def clean_up_failed(name: str, photo_id: UUID, clean_up: Callable[[UUID], None]) -> None:
-    """Clean up what attempts may have left, if the stage has failed; nobody has it tried anew meanwhile."""
+def clean_up_ended(name: str, photo_id: UUID, clean_up: CleanUp) -> None:
+    """Clean up what attempts may have left, if the stage has ended; nobody has it tried anew meanwhile.
+
+    An attempt that is under way even so, beside the one that has ended it, does this once more for itself.
+    """
     with transaction() as session:
-        if has_failed(session, photo_id, name):
-            clean_up(photo_id)
+        if has_ended(session, photo_id, name):
+            clean_up(session, photo_id)
 
 
-def refuse(refusal: Refusal, name: str, photo_id: UUID, clean_up: Callable[[UUID], None]) -> Reject | None:
+def refuse(refusal: Refusal, name: str, photo_id: UUID, clean_up: CleanUp) -> Reject | None:
     """Return what becomes of a message whose stage is not to be tried now; None if there is nothing to do."""
     match refusal:
         case Refusal.NOTHING_OWED:
+            if is_redelivered():  # whoever ended it may have been killed before it was cleaned up
+                clean_up_ended(name, photo_id, clean_up)
             return None
         case Refusal.EXHAUSTED:
             return _give_up(name, photo_id, DIED, clean_up)
         case Refusal.GIVEN_UP:
-            clean_up_failed(name, photo_id, clean_up)  # whoever gave it up may have been killed before
+            clean_up_ended(name, photo_id, clean_up)  # whoever gave it up may have been killed before
             # It is the one that should be in the dead-letter queue, or one more that was sent for another stage's sake.
-            return Reject(refusal.value, requeue=False) if _is_redelivered() else None
+            return Reject(refusal.value, requeue=False) if is_redelivered() else None
         case Refusal.BUSY:
             return Reject(refusal.value, requeue=True)
 
 
-def settle(
-    name: str, photo_id: UUID, attempt: int | Refusal | None, error: Exception, clean_up: Callable[[UUID], None]
-) -> Reject:
+def settle(name: str, photo_id: UUID, attempt: int | Refusal | None, error: Exception, clean_up: CleanUp) -> Reject:
     """Record that an attempt went wrong, and return what brings its message again, or sends it away for good.
 
     Args:
@@ -127,11 +134,12 @@ def is_outage(error: Exception) -> bool:
     return isinstance(error, (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)) or is_storage_outage(error)
 
 
-def _give_up(name: str, photo_id: UUID, last_error: str, clean_up: Callable[[UUID], None]) -> Reject:
+def _give_up(name: str, photo_id: UUID, last_error: str, clean_up: CleanUp) -> Reject:
     fail(name, photo_id, GAVE_UP, last_error, clean_up)
     logger.error("%s is given up: %s", name, last_error)
     return Reject(last_error, requeue=False)
 
 
-def _is_redelivered() -> bool:
+def is_redelivered() -> bool:
+    """Whether the message has come before, so that an attempt may have been made for it."""
     return bool((current_task.request.delivery_info or {}).get("redelivered"))

@@ -19,20 +19,23 @@ from photofleet.catalog.photos import get_present_photo
 from photofleet.catalog.stages import Refusal, finish_stage, start_stage
 from photofleet.logs import log_context
 from photofleet.settings import get_settings
-from photofleet.storage import get_original
-from workers.failures import clean_up_failed, fail, in_a_line, is_outage, refuse, settle
+from photofleet.transfers import get_original
+from workers.failures import CleanUp, clean_up_ended, fail, in_a_line, is_outage, is_redelivered, refuse, settle
 from workers.image import BadImage
 
 logger = logging.getLogger(__name__)
 
-Record = Callable[[Session], None]
-"""Stores the results of a stage, in the transaction that also notes that the stage is done."""
+Record = Callable[[Session], bool | None]
+"""Stores the results of a stage, in the transaction that also notes that the stage is done.
 
-IN_MEMORY_BYTES = 8 * 2**20
-"""Originals up to this size are worked on in memory, larger ones from a temporary file."""
+Returns whether they have replaced others, which are to be cleaned up.
+"""
+
+Work = Callable[[Photo, IO[bytes]], Record]
+"""Takes a photo and its original, a real file, and returns what stores the results."""
 
 
-def _nothing(_: UUID) -> None:
+def _nothing(*_: object) -> None:
     pass
 
 
@@ -40,8 +43,8 @@ def run_stage(
     name: str,
     photo_id: UUID,
     request_id: str,
-    work: Callable[[Photo, IO[bytes]], Record],
-    clean_up: Callable[[UUID], None] = _nothing,
+    work: Work,
+    clean_up: CleanUp = _nothing,
 ) -> None:
     """Do one stage of a photo's work, unless it has been done, and record how it ended.
 
@@ -49,8 +52,8 @@ def run_stage(
         name: The stage.
         photo_id: The photo.
         request_id: The id of the web request that uploaded it, for the log.
-        work: Takes the photo and its original file, and returns what stores the results.
-        clean_up: Removes what an attempt may have left outside of the catalog, when the stage fails for good.
+        work: The stage's own work.
+        clean_up: Removes what attempts have left, once the stage has ended.
 
     Raises:
         Reject: when the message is to come again, or to end in the dead-letter queue.
@@ -66,7 +69,7 @@ def run_stage(
                     return
             else:
                 logger.info("%s: attempt %d", name, attempt)
-                if bad := _work(name, photo_id, work, clean_up):
+                if bad := _work(name, photo_id, attempt, work, clean_up):
                     fail(name, photo_id, str(bad), repr(bad.__cause__ or bad), clean_up)
                 return
         except Exception as error:
@@ -83,26 +86,25 @@ def _start(name: str, photo_id: UUID) -> int | Refusal:
         return start_stage(session, photo_id, name, alive=alive)
 
 
-def _work(
-    name: str, photo_id: UUID, work: Callable[[Photo, IO[bytes]], Record], clean_up: Callable[[UUID], None]
-) -> BadImage | None:
+def _work(name: str, photo_id: UUID, attempt: int, work: Work, clean_up: CleanUp) -> BadImage | None:
     """Do the work and record it; where the photo itself makes that impossible, return why."""
     with transaction() as session:
         photo = get_present_photo(session, photo_id)
     if photo is None:  # deleted since the stage was started
         return None
-    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as original:
-        get_original(photo_id, original, photo.sha256)
+    with tempfile.TemporaryFile() as original:
+        get_original(photo_id, original, size=photo.size, sha256=photo.sha256)
         try:
             record = work(photo, original)
         except BadImage as bad:
             logger.warning("%s: the image is bad: %s (%r)", name, bad, bad.__cause__)
             return bad
     with transaction() as session:
-        if finish_stage(session, photo_id, name):
-            record(session)
-            logger.info("%s: done", name)
-            return None
-    logger.info("%s: another attempt was faster", name)
-    clean_up_failed(name, photo_id, clean_up)  # whoever gave it up did so before this one stored its results
+        is_first = finish_stage(session, photo_id, name)
+        has_replaced = record(session) if is_first else None
+    logger.info("%s: %s", name, "done" if is_first else "another attempt was faster")
+    # Most stages end with their first attempt, which has left nothing but what it has recorded. That an attempt is the
+    # first by its number is not enough: those that an outage ended do not count.
+    if not is_first or has_replaced or attempt > 1 or is_redelivered():
+        clean_up_ended(name, photo_id, clean_up)
     return None

@@ -41,7 +41,9 @@ def cloud(**settings: object) -> Iterator[Cloud]:
         aws = EmbeddedAWS(folder / "aws", unused_port())
         aws.folder.mkdir()
         with running(logged("aws", *aws.command), aws.answers, aws.server_environment()) as process:
-            os.environ.update(service_environment(aws, stacks.launch(aws.client_environment()), NO_DATABASE))
+            root = aws.client_environment()
+            stacks.launch(root, NO_DATABASE)
+            os.environ.update(root | service_environment(aws, stacks.settings(root), NO_DATABASE))
             os.environ.update({f"PHOTOFLEET_{name.upper()}": str(value) for name, value in settings.items()})
             yield Cloud(process.pid, folder)
 

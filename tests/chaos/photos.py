@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from photofleet.images.formats import Format
+from photofleet.images.renditions import DEFAULT_RENDITIONS, Mode, parse_renditions
 from tests.faulty_decoder import Fault
 from tests.pictures import encode, noise
-from workers.resize.renditions import WIDTHS
+
+_WIDTHS = sorted({spec.width for spec in parse_renditions(DEFAULT_RENDITIONS) if spec.mode is Mode.FIT})
 
 POISON_SHARE, BAD_SHARE = 0.02, 0.03
 KEPT_OF_BAD = 0.5
@@ -51,8 +53,8 @@ class ChaosPhoto:
     @property
     def renditions(self) -> frozenset[tuple[str, str]]:
         """Name and format of each rendition that its size warrants: every width up to the first that is not smaller."""
-        smaller = [width for width in WIDTHS if width < self.width]
-        widths = [*smaller, *(width for width in WIDTHS if width >= self.width)][: len(smaller) + 1]
+        smaller = [width for width in _WIDTHS if width < self.width]
+        widths = [*smaller, *(width for width in _WIDTHS if width >= self.width)][: len(smaller) + 1]
         return frozenset((f"w{width}", format.value) for width in widths for format in (Format.JPEG, Format.WEBP))
 
 

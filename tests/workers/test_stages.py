@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from hashlib import sha256
 from io import BytesIO
+from typing import IO
 from uuid import UUID
 
 import pytest
@@ -13,11 +14,15 @@ from photofleet import storage
 from photofleet.catalog import stages
 from photofleet.catalog.identifiers import uuid7
 from photofleet.catalog.models import Photo
+from photofleet.catalog.outdated import reopen_outdated
 from photofleet.catalog.photos import get_photo
 from photofleet.images.formats import Format
+from photofleet.images.renditions import revision
+from photofleet.settings import get_settings
 from tests.pictures import corners, encode
 from tests.samples import sample
 from tests.workers.conftest import Task, Upload
+from workers.stage import Record, run_stage
 
 
 @pytest.fixture
@@ -141,12 +146,160 @@ def test_what_arrives_damaged_from_storage_is_not_the_fault_of_the_file(
     assert "arrived damaged" in (tried.last_error or "")
 
 
-def test_a_process_that_is_told_to_end_while_it_fetches_a_photo_ends(upload: Upload) -> None:
-    class Ending(BytesIO):
-        def write(self, *_: object) -> int:
-            raise SystemExit
+@pytest.fixture
+def kept(stored_renditions: Callable[[Photo], dict[str, dict[str, str]]]) -> Callable[[Photo], set[str]]:
+    """A function that returns the keys that are in the bucket of a photo."""
+    return lambda photo: set(stored_renditions(photo))
+
+
+@pytest.fixture
+def outdate(session: Session, change_settings: Callable[..., None]) -> Callable[[Photo], None]:
+    """A function that changes the setting, and has a photo resized anew, as a refresh does."""
+
+    def refresh(photo: Photo) -> None:
+        change_settings(renditions="w100 100")
+        assert reopen_outdated(session, photo.id, revision(get_settings().rendition_specs))
+        session.commit()
+
+    return refresh
+
+
+def keys(photo: Photo) -> set[str]:
+    return {rendition.key for rendition in photo.renditions}
+
+
+def add_leftover(photo: Photo) -> None:
+    storage.put_rendition(storage.rendition_key(photo.id, "w1", "leftover", "webp"), b"a picture", "image/webp")
+
+
+def test_renditions_of_another_setting_replace_the_old_ones(
+    resize: Task,
+    upload: Upload,
+    look: Callable[[UUID], Photo],
+    outdate: Callable[[Photo], None],
+    kept: Callable[[Photo], set[str]],
+) -> None:
+    photo = upload(encode(corners(800, 600), Format.JPEG))
+    resize(str(photo.id), "r1")
+    old = keys(look(photo.id))
+
+    outdate(photo)
+    assert kept(photo) == keys(look(photo.id)) == old, "pages show the old ones until the new ones are there"
+    resize(str(photo.id), "r2")
+
+    refreshed = look(photo.id)
+    assert states(refreshed)["resize"] == "done"
+    assert {(r.name, r.width) for r in refreshed.renditions} == {("w100", 100)}
+    assert kept(photo) == keys(refreshed)
+    assert not kept(photo) & old
+
+
+def test_a_refresh_that_fails_keeps_the_old_renditions(
+    resize: Task,
+    upload: Upload,
+    look: Callable[[UUID], Photo],
+    outdate: Callable[[Photo], None],
+    change_settings: Callable[..., None],
+    kept: Callable[[Photo], set[str]],
+) -> None:
+    photo = upload(encode(corners(800, 600), Format.JPEG))
+    resize(str(photo.id), "r1")
+    old = keys(look(photo.id))
+
+    outdate(photo)
+    change_settings(max_pixels=10_000)
+    resize(str(photo.id), "r2")
+
+    assert states(look(photo.id))["resize"] == "failed"
+    assert kept(photo) == keys(look(photo.id)) == old
+
+
+def test_what_an_attempt_that_died_has_left_is_deleted_when_another_has_succeeded(
+    resize: Task, upload: Upload, look: Callable[[UUID], Photo], session: Session, kept: Callable[[Photo], set[str]]
+) -> None:
+    photo = upload(encode(corners(), Format.JPEG))
+    stages.start_stage(session, photo.id, "resize")
+    session.commit()
+    add_leftover(photo)
+
+    resize(str(photo.id), "r1")
+
+    assert kept(photo) == keys(look(photo.id))
+
+
+def test_nothing_is_left_of_a_photo_that_fails(
+    resize: Task, upload: Upload, look: Callable[[UUID], Photo], kept: Callable[[Photo], set[str]]
+) -> None:
+    photo = upload(encode(corners(800, 600), Format.JPEG)[:2000])
+    add_leftover(photo)
+
+    resize(str(photo.id), "r1")
+
+    assert states(look(photo.id))["resize"] == "failed"
+    assert kept(photo) == set()
+
+
+def test_what_was_left_by_a_worker_killed_before_it_cleaned_up_is_deleted_when_its_message_comes_again(
+    resize: Task,
+    upload: Upload,
+    look: Callable[[UUID], Photo],
+    kept: Callable[[Photo], set[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photo = upload(encode(corners(), Format.JPEG))
+    resize(str(photo.id), "r1")
+    add_leftover(photo)
+
+    monkeypatch.setattr("workers.failures.is_redelivered", lambda: True)
+    resize(str(photo.id), "r1")
+
+    assert kept(photo) == keys(look(photo.id)) != set()
+
+
+def test_of_two_attempts_the_slower_leaves_nothing_behind(
+    resize: Task,
+    upload: Upload,
+    look: Callable[[UUID], Photo],
+    change_settings: Callable[..., None],
+    kept: Callable[[Photo], set[str]],
+) -> None:
+    from workers.resize.tasks import delete_unrecorded, make_renditions
+
+    def overtaken(photo: Photo, original: IO[bytes]) -> Record:
+        resize(str(photo.id), "r2")
+        change_settings(renditions="w100 100")
+        return make_renditions(photo, original)
 
     photo = upload(encode(corners(), Format.JPEG))
+    run_stage("resize", photo.id, "r1", overtaken, delete_unrecorded)
 
-    with pytest.raises(SystemExit):
-        storage.get_original(photo.id, Ending(), photo.sha256)
+    assert states(look(photo.id))["resize"] == "done"
+    assert kept(photo) == keys(look(photo.id))
+    assert {r.name for r in look(photo.id).renditions} == {"w160"}
+
+
+def test_an_attempt_from_before_a_refresh_does_not_record_what_may_be_deleted(
+    resize: Task,
+    upload: Upload,
+    look: Callable[[UUID], Photo],
+    outdate: Callable[[Photo], None],
+    kept: Callable[[Photo], set[str]],
+) -> None:
+    from workers.resize.tasks import delete_unrecorded, make_renditions
+
+    def outlived(photo: Photo, original: IO[bytes]) -> Record:
+        record = make_renditions(photo, original)
+        resize(str(photo.id), "r2")
+        outdate(photo)
+        return record
+
+    photo = upload(encode(corners(400, 300), Format.JPEG))
+    with pytest.raises(Reject) as rejected:
+        run_stage("resize", photo.id, "r1", outlived, delete_unrecorded)
+
+    assert rejected.value.requeue
+    assert states(look(photo.id))["resize"] == "waiting"
+    resize(str(photo.id), "r3")
+    assert states(look(photo.id))["resize"] == "done"
+    assert {r.name for r in look(photo.id).renditions} == {"w100"}
+    assert kept(photo) == keys(look(photo.id))
