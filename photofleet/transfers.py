@@ -129,7 +129,7 @@ class RenditionUploads:
             self._threads.shutdown(wait=False, cancel_futures=True)
             if isinstance(error, Exception):  # else the process is told to end
                 # Else one could still be stored when the photo has been given up, and cleaned up after.
-                wait(self._under_way, GRACE_S)
+                wait([upload for upload in self._under_way if not upload.cancelled()], GRACE_S)
 
     def _wait_until(self, most: int) -> None:
         while len(self._under_way) > most:

@@ -1,6 +1,7 @@
 """The work on a photo as its fleets do it, against the real S3 and the real database."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO
 from typing import IO
@@ -303,3 +304,24 @@ def test_an_attempt_from_before_a_refresh_does_not_record_what_may_be_deleted(
     assert states(look(photo.id))["resize"] == "done"
     assert {r.name for r in look(photo.id).renditions} == {"w100"}
     assert kept(photo) == keys(look(photo.id))
+
+
+def test_what_is_stored_of_a_photo_that_was_deleted_meanwhile_is_recorded(
+    upload: Upload, stored_renditions: Callable[[Photo], dict[str, dict[str, str]]], session: Session
+) -> None:
+    from workers.resize.tasks import delete_unrecorded, make_renditions
+
+    photo = upload(encode(corners(300, 200), Format.JPEG))
+
+    def deleted(found: Photo, original: IO[bytes]) -> Record:
+        record = make_renditions(found, original)
+        photo.deleted_at = datetime.now(UTC)
+        session.commit()
+        return record
+
+    run_stage("resize", photo.id, "r1", deleted, delete_unrecorded)
+
+    session.expire_all()
+    assert states(photo)["resize"] == "done"
+    assert {rendition.key for rendition in photo.renditions} == stored_renditions(photo).keys()
+    assert photo.renditions

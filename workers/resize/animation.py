@@ -10,7 +10,7 @@ from photofleet.images.formats import Format
 from photofleet.images.renditions import RenditionSpec
 from workers.image.colour import in_plain_mode, to_srgb
 from workers.image.opening import BadImage, blaming_the_file, open_image
-from workers.resize.pixels import as_image, resize
+from workers.resize.pixels import as_image, shrink
 from workers.resize.plan import Size, fitted
 from workers.resize.results import Rendition
 
@@ -64,7 +64,7 @@ def _frames(image: Image.Image, format: Format, count: int, size: Size) -> Itera
         duration = int(image.info.get("duration", 0))
         if format is Format.GIF and duration <= UNSET_DURATION_MS:
             duration = USUAL_DURATION_MS
-        yield as_image(resize(np.asarray(frame), size)), duration
+        yield as_image(shrink(np.asarray(frame), size)), duration
 
 
 def _loops(image: Image.Image, format: Format) -> int:

@@ -10,7 +10,6 @@ from PIL import Image
 from photofleet.images.formats import Format
 from workers.image.colour import in_plain_mode, needs_conversion, to_srgb
 from workers.image.opening import blaming_the_file, load
-from workers.image.orientation import upright
 from workers.resize.plan import Size
 
 # libvips reads it when it is loaded. A worker process has one core to itself.
@@ -28,8 +27,13 @@ SHARP_ENOUGH = 1.2
 At 1.13, photos of 2048 px were 44 to 53 dB from the reference of `make bench-resize`; at 1.4, 50; fully decoded, 56."""
 
 
-def read(image: Image.Image, original: bytes, format: Format, needed: Size) -> tuple[Pixels, str]:
-    """Decode an opened picture, as it is stored.
+STREAMED_FROM = 14_000_000
+"""Pixels from which a JPEG is not decoded into memory but line by line, which takes a fifth more time: 24 megapixels
+would take 72 MB."""
+
+
+def read(image: Image.Image, original: bytes, format: Format, needed: Size) -> tuple[pyvips.Image, str]:
+    """Decode an opened picture, as it is stored, or get ready to: a large JPEG is decoded only as `resize` takes it.
 
     Args:
         image: The picture, opened with Pillow.
@@ -38,7 +42,7 @@ def read(image: Image.Image, original: bytes, format: Format, needed: Size) -> t
         needed: Width and height, as stored, that suffice. A JPEG may come out up to eight times smaller than stored.
 
     Returns:
-        The pixels and their mode: L, LA, RGB, RGBA or CMYK.
+        The picture, and its mode: L, LA, RGB, RGBA or CMYK.
 
     Raises:
         BadImage: the file is damaged or incomplete.
@@ -53,11 +57,11 @@ def read(image: Image.Image, original: bytes, format: Format, needed: Size) -> t
     image.draft(None, needed)
     load(image, format)
     plain = in_plain_mode(image)
-    return _array(plain), plain.mode
+    return _as_vips(_array(plain)), plain.mode
 
 
-def _read_jpeg(image: Image.Image, original: bytes, needed: Size) -> Pixels:
-    """Decode a JPEG with simplejpeg, which takes half of Pillow's time and refuses damaged data that Pillow shows.
+def _read_jpeg(image: Image.Image, original: bytes, needed: Size) -> pyvips.Image:
+    """Decode a JPEG with libjpeg-turbo, which refuses damaged data that Pillow shows.
 
     It is decoded at 1/2, 1/4 or 1/8 where that is still sharp enough. Other factors would save no time: libjpeg-turbo
     has no fast code for them.
@@ -65,50 +69,81 @@ def _read_jpeg(image: Image.Image, original: bytes, needed: Size) -> Pixels:
     width, height = image.size
     fits = (f for f in (8, 4, 2) if width >= f * SHARP_ENOUGH * needed[0] and height >= f * SHARP_ENOUGH * needed[1])
     factor = next(fits, 1)
+    if width * height > STREAMED_FROM * factor**2:
+        return pyvips.Image.jpegload_buffer(original, shrink=factor, access="sequential", fail_on="warning")
     pixels: Pixels = simplejpeg.decode_jpeg(
         original,
         colorspace="RGB" if image.mode == "RGB" else "GRAY",
         min_width=-(-width // factor),
         min_height=-(-height // factor),
     )
-    return pixels
+    return _as_vips(pixels)
 
 
-def resize(pixels: Pixels, size: Size, mode: str = "") -> Pixels:
+def resize(image: pyvips.Image, size: Size, mode: str) -> Pixels:
     """Make a picture smaller with a Lanczos-3 filter, in which libvips takes a tenth of Pillow's time.
 
     Args:
-        pixels: The picture.
+        image: The picture.
         size: Its new width and height.
-        mode: L, LA, RGB, RGBA or CMYK; without it, RGB or RGBA.
+        mode: L, LA, RGB, RGBA or CMYK.
+
+    Raises:
+        OSError: it is decoded meanwhile, and the file is damaged.
     """
+    scale, vertical_scale = size[0] / image.width, size[1] / image.height
+    if scale == vertical_scale == 1:
+        scaled = image
+    elif mode in ("LA", "RGBA"):  # colours count as much as they are seen
+        scaled = image.copy(interpretation="srgb" if mode == "RGBA" else "b-w").premultiply()
+        scaled = scaled.resize(scale, vscale=vertical_scale, kernel="lanczos3").unpremultiply().rint().cast("uchar")
+    else:
+        scaled = image.resize(scale, vscale=vertical_scale, kernel="lanczos3")
+    try:
+        pixels: Pixels = scaled.numpy()
+    except pyvips.Error as error:
+        raise OSError(str(error)) from error
+    return pixels.reshape(size[1], size[0], image.bands)
+
+
+def shrink(pixels: Pixels, size: Size) -> Pixels:
+    """Make a picture of mode RGB or RGBA smaller; one that has this size is returned as it is."""
     height, width, channels = pixels.shape
-    if (width, height) == size:
-        return pixels
-    image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels), width, height, channels, "uchar")
-    scale, vertical_scale = size[0] / width, size[1] / height
-    if mode == "CMYK" or channels % 2:
-        image = image.resize(scale, vscale=vertical_scale, kernel="lanczos3")
-    else:  # colours count as much as they are seen
-        image = image.copy(interpretation="srgb" if channels == 4 else "b-w").premultiply()
-        image = image.resize(scale, vscale=vertical_scale, kernel="lanczos3").unpremultiply()
-        image = image.rint().cast("uchar")
-    resized: Pixels = image.numpy().reshape(size[1], size[0], channels)
-    return resized
+    return pixels if (width, height) == size else resize(_as_vips(pixels), size, "RGBA" if channels == 4 else "RGB")
+
+
+BAND = 64
+"""Rows."""
 
 
 def finish(pixels: Pixels, mode: str, icc_profile: bytes | None, orientation: int) -> Pixels:
     """Convert pixels to sRGB, with three channels or four, and turn them upright."""
-    if orientation == 1 and not needs_conversion(mode, icc_profile):
+    if needs_conversion(mode, icc_profile):
+        # In bands, as Pillow takes a third more memory for a picture, and several of it.
+        bands = [_in_srgb(pixels[top : top + BAND], mode, icc_profile) for top in range(0, len(pixels), BAND)]
+        pixels = np.concatenate(bands)
+    if orientation == 1:
         return pixels
+    image = _as_vips(pixels).copy()
+    image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
+    turned: Pixels = image.autorot().numpy()
+    return turned
+
+
+def _in_srgb(pixels: Pixels, mode: str, icc_profile: bytes | None) -> Pixels:
     height, width, _ = pixels.shape
     image = Image.frombuffer(mode, (width, height), np.ascontiguousarray(pixels), "raw", mode, 0, 1)
-    return _array(upright(to_srgb(image, icc_profile), orientation))
+    return _array(to_srgb(image, icc_profile))
 
 
 def as_image(pixels: Pixels) -> Image.Image:
     """Return an image of mode RGB or RGBA, for Pillow, with nothing but the pixels."""
     return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+def _as_vips(pixels: Pixels) -> pyvips.Image:
+    height, width, channels = pixels.shape
+    return pyvips.Image.new_from_memory(np.ascontiguousarray(pixels), width, height, channels, "uchar")
 
 
 def _array(image: Image.Image) -> Pixels:

@@ -24,7 +24,7 @@ CPU_SECONDS = 60
 
 _STOP_SECONDS = 5.0
 
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "VIPS_CONCURRENCY": "1",  # a worker process has one core to itself
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "1",
@@ -106,7 +106,7 @@ class _Nursery:
             arguments = (str(theirs.fileno()), work, str(cpu_seconds))
             self._process = subprocess.Popen(
                 (sys.executable, "-sP", "-m", "workers.resize.nursery", *arguments),
-                env=_ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(sys.path)},  # it is installed where this program is
+                env=ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(sys.path)},  # it is installed where this program is
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

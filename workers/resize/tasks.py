@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from photofleet.broker import PHOTO_UPLOADED
 from photofleet.catalog.models import RESIZE, Photo
-from photofleet.catalog.photos import get_present_photo
+from photofleet.catalog.progress import photos_by_id
 from photofleet.catalog.results import StoredRendition, record_renditions, recorded_keys
 from photofleet.images.formats import Format
 from photofleet.images.renditions import revision
@@ -71,8 +71,10 @@ def _describe(photo_id: UUID, rendition: Rendition) -> StoredRendition:
 
 def _recorder(photo: Photo, stored: Sequence[StoredRendition], placeholder: Placeholder, revision: str) -> Record:
     def record(session: Session) -> bool:
-        current = get_present_photo(session, photo.id)
-        if current is None or current.renditions_revision != photo.renditions_revision:
+        current = photos_by_id(session, [photo.id])[
+            photo.id
+        ]  # one that was deleted meanwhile, too: they are in the bucket
+        if current.renditions_revision != photo.renditions_revision:
             # It has also cleaned up; with other settings, some of ours may be gone.
             raise SupersededError("Another attempt with this photo has ended since this one began.")
         is_refresh = bool(recorded_keys(session, photo.id))
