@@ -37,9 +37,10 @@ class Mode(StrEnum):
 
 
 #: The quality unless declared, and the efforts that the encoder knows, the first of which is taken unless declared:
-#: JPEG 1 is progressive, WebP's is its method, AVIF's how far below its fastest speed it stays.
+#: JPEG 1 is progressive, WebP's is its method, AVIF's how far below its fastest speed it stays;
+#: more of it would take minutes for the largest photos.
 _QUALITIES = {Format.JPEG: 80, Format.WEBP: 80, Format.AVIF: 63}
-_EFFORTS = {Format.JPEG: (0, 1), Format.WEBP: (4, 0, 1, 2, 3, 5, 6), Format.AVIF: (1, 0, 2, 3, 4, 5, 6, 7, 8, 9, 10)}
+_EFFORTS = {Format.JPEG: (0, 1), Format.WEBP: (4, 0, 1, 2, 3, 5, 6), Format.AVIF: (1, 0, 2, 3, 4)}
 
 
 @dataclass(frozen=True)

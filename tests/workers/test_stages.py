@@ -1,10 +1,10 @@
 """The work on a photo as its fleets do it, against the real S3 and the real database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO
-from typing import IO
+from typing import IO, Any
 from uuid import UUID
 
 import pytest
@@ -23,6 +23,8 @@ from photofleet.settings import get_settings
 from tests.pictures import corners, encode
 from tests.samples import sample
 from tests.workers.conftest import Task, Upload
+from workers.resize.results import Placeholder, Rendition
+from workers.resize.sandbox import render
 from workers.stage import Record, run_stage
 
 
@@ -307,21 +309,22 @@ def test_an_attempt_from_before_a_refresh_does_not_record_what_may_be_deleted(
 
 
 def test_what_is_stored_of_a_photo_that_was_deleted_meanwhile_is_recorded(
-    upload: Upload, stored_renditions: Callable[[Photo], dict[str, dict[str, str]]], session: Session
+    resize: Task,
+    upload: Upload,
+    stored_renditions: Callable[[Photo], dict[str, dict[str, str]]],
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from workers.resize.tasks import delete_unrecorded, make_renditions
-
     photo = upload(encode(corners(300, 200), Format.JPEG))
 
-    def deleted(found: Photo, original: IO[bytes]) -> Record:
-        record = make_renditions(found, original)
+    def deleted(*args: Any, **options: Any) -> Iterator[Placeholder | Rendition]:
         photo.deleted_at = datetime.now(UTC)
         session.commit()
-        return record
+        yield from render(*args, **options)
 
-    run_stage("resize", photo.id, "r1", deleted, delete_unrecorded)
+    monkeypatch.setattr("workers.resize.tasks.render", deleted)
+    resize(str(photo.id), "r1")
 
     session.expire_all()
     assert states(photo)["resize"] == "done"
-    assert {rendition.key for rendition in photo.renditions} == stored_renditions(photo).keys()
-    assert photo.renditions
+    assert {rendition.key for rendition in photo.renditions} == stored_renditions(photo).keys() != set()

@@ -41,7 +41,7 @@ def exif_of_tiff(picture: Directory) -> Exif:
     with contextlib.suppress(ValueError):
         orientation = picture.number(Tag.ORIENTATION, 1)
     if Tag.EXIF in picture:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OverflowError):  # the latter of a moment before the year 1
             details = picture.directory(Tag.EXIF)
             taken_at = _moment(details.text(Tag.TAKEN), details.text(Tag.TAKEN_OFFSET))
     return Exif(orientation, taken_at)

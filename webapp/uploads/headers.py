@@ -122,7 +122,9 @@ def read_gif(file: IO[bytes]) -> Header:
     reader.skip(2 + _colour_table_bytes(flags))
     frames = 0
     try:
-        while (block := reader.read(1)) in b"!,":
+        while (block := reader.read(1)) != b";":
+            if block not in b"!,":
+                continue  # as Pillow does
             if block == b"!":
                 reader.skip(1)
             else:

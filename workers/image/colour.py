@@ -5,7 +5,7 @@ from functools import lru_cache
 from io import BytesIO
 from itertools import product
 
-from PIL import Image, ImageChops, ImageCms
+from PIL import Image, ImageChops, ImageCms, TiffImagePlugin
 
 #: Of these, the first is what Pillow documents, and the others are what it lets through.
 _PROFILE_ERRORS = (ImageCms.PyCMSError, OSError, UnicodeDecodeError)
@@ -23,7 +23,7 @@ def in_plain_mode(image: Image.Image) -> Image.Image:
 
     It has an alpha channel if anything may be transparent.
     """
-    if image.mode.startswith(("I", "F")):  # 16 bits of grey or more, which convert() would clip rather than scale
+    if image.mode.startswith("I;16"):  # which convert() would clip rather than scale
         return _scaled_to_bytes(image)
     if image.mode == "LAB":  # which only a profile makes into colours that convert() knows
         return _LAB_TO_SRGB.apply(image)
@@ -39,9 +39,13 @@ def in_plain_mode(image: Image.Image) -> Image.Image:
 
 
 def _scaled_to_bytes(image: Image.Image) -> Image.Image:
-    # Floats are taken to be from 0 to 1, as photo editors write them; a transparent shade is not worth its trouble.
-    scale, deep = (255.0, image) if image.mode == "F" else (1 / 257, image.convert("I"))
-    plain = deep.point(lambda value: value * scale + 0).convert("L")
+    tags = getattr(image, "tag_v2", {})  # of a TIFF, which may have fewer bits, and may count from white
+    (bits,) = tags.get(TiffImagePlugin.BITSPERSAMPLE, (16,))
+    scale, offset = 255 / (2**bits - 1), 0.0
+    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:
+        scale, offset = -scale, 255.0
+    plain = image.convert("I").point(lambda value: value * scale + offset).convert("L")
+    # A transparent shade, if one was named, is not worth its trouble.
     plain.info = {key: value for key, value in image.info.items() if key != "transparency"}
     return plain
 

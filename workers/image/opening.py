@@ -65,6 +65,11 @@ def open_image(file: IO[bytes], format: Format, max_pixels: int) -> Image.Image:
             f"The picture has {width} × {height} pixels; we take at most {max_pixels:,} in all. "
             "Make it smaller and upload it again."
         )
+    if image.mode in ("I", "F"):  # nobody says which of their values is white
+        raise BadImage(
+            f"The {format.display_name} file has samples other than whole numbers of 1 to 16 bits, from 0 upwards. "
+            "Export the picture with 8 or 16 bits a channel and upload the new file."
+        )
     try:
         refuse_bomb(file, format, max_pixels)
     except ImageBomb as error:

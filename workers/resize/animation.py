@@ -1,6 +1,6 @@
 """The moving rendition of a picture that moves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 
 import numpy as np
@@ -10,7 +10,8 @@ from photofleet.images.formats import Format
 from photofleet.images.renditions import RenditionSpec
 from workers.image.colour import in_plain_mode, to_srgb
 from workers.image.opening import BadImage, blaming_the_file, open_image
-from workers.resize.pixels import as_image, shrink
+from workers.image.orientation import orientation_of, turned, upright
+from workers.resize.pixels import as_image, resize
 from workers.resize.plan import Size, fitted
 from workers.resize.results import Rendition
 
@@ -25,28 +26,34 @@ UNSET_DURATION_MS, USUAL_DURATION_MS = 10, 100
 
 
 def make_animation(original: bytes, format: Format, spec: RenditionSpec, *, max_pixels: int) -> Rendition | None:
-    """Make an animated WebP of all frames; None of a picture that does not move, is too long, or breaks off."""
+    """Make an animated WebP of all frames; None of a picture that does not move, is too long or large, or is damaged.
+
+    The limit of `max_pixels` is on all frames together: every one may have to be decoded in full.
+    """
     if format not in MOVING:
         return None
     try:
         with open_image(BytesIO(original), format, max_pixels) as image:
             with blaming_the_file(format):
-                count = getattr(image, "n_frames", 1)
-            size = fitted(image.size, spec.width, spec.height)
+                first, end = int(bool(image.info.get("default_image"))), getattr(image, "n_frames", 1)
+            count, orientation = end - first, orientation_of(image)
+            size = fitted(turned(image.size, orientation), spec.width, spec.height)
             if not 1 < count <= MAX_FRAMES or count * size[0] * size[1] > MAX_PIXELS:
                 return None
+            if count * image.width * image.height > max_pixels:
+                return None
             loops = _loops(image, format)
-            frames, durations = zip(*_frames(image, format, count, size), strict=True)
-    except BadImage:  # of which the first frame has been good
+            shown = list(_frames(image, format, range(first, end), turned(size, orientation)))
+    except (BadImage, MemoryError):  # of which the still renditions have been good
         return None
+    frames = [upright(frame, orientation) for frame, _ in shown]
     output = BytesIO()
-    first, *others = frames
-    first.save(
+    frames[0].save(
         output,
         "WEBP",
         save_all=True,
-        append_images=others,
-        duration=durations,
+        append_images=frames[1:],
+        duration=[duration for _, duration in shown],
         loop=loops,
         quality=spec.quality,
         method=spec.effort,
@@ -54,17 +61,22 @@ def make_animation(original: bytes, format: Format, spec: RenditionSpec, *, max_
     return Rendition(spec, *size, output.getvalue())
 
 
-def _frames(image: Image.Image, format: Format, count: int, size: Size) -> Iterator[tuple[Image.Image, int]]:
+def _frames(
+    image: Image.Image, format: Format, numbers: Iterable[int], size: Size
+) -> Iterator[tuple[Image.Image, int]]:
     """Yield each frame, whole and resized, and for how many milliseconds it is shown."""
-    for number in range(count):
-        with blaming_the_file(format, pixels=image.width * image.height):
+    canvas = image.size
+    for number in numbers:
+        with blaming_the_file(format, pixels=canvas[0] * canvas[1]):
             image.seek(number)
+            if image.size != canvas:  # Pillow enlarges it for a frame that reaches beyond
+                raise ValueError("a frame beyond the canvas")
             image.load()
         frame = to_srgb(in_plain_mode(image), image.info.get("icc_profile"))
         duration = int(image.info.get("duration", 0))
         if format is Format.GIF and duration <= UNSET_DURATION_MS:
             duration = USUAL_DURATION_MS
-        yield as_image(shrink(np.asarray(frame), size)), duration
+        yield as_image(resize(np.asarray(frame), size)), duration
 
 
 def _loops(image: Image.Image, format: Format) -> int:

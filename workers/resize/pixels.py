@@ -1,6 +1,9 @@
 """Pixels as arrays of height × width × channels, eight bits each: read from a file, made smaller, turned upright."""
 
 import os
+import re
+from collections.abc import Callable
+from math import ceil
 
 import numpy as np
 import simplejpeg
@@ -31,9 +34,13 @@ STREAMED_FROM = 14_000_000
 """Pixels from which a JPEG is not decoded into memory but line by line, which takes a fifth more time: 24 megapixels
 would take 72 MB."""
 
+_HARMLESS = re.compile(r"ICC|JFIF revision|subsampling|extraneous bytes before marker 0x(?!d[0-7])")
+"""What libjpeg-turbo complains of in JPEGs whose pixels are all right: a profile in pieces, padding anywhere but within
+the picture's data, chroma in proportions that TurboJPEG has no name for. Pillow does not mind."""
 
-def read(image: Image.Image, original: bytes, format: Format, needed: Size) -> tuple[pyvips.Image, str]:
-    """Decode an opened picture, as it is stored, or get ready to: a large JPEG is decoded only as `resize` takes it.
+
+def read(image: Image.Image, original: bytes, format: Format, needed: Size) -> tuple[Pixels, str]:
+    """Decode an opened picture, as it is stored.
 
     Args:
         image: The picture, opened with Pillow.
@@ -42,74 +49,73 @@ def read(image: Image.Image, original: bytes, format: Format, needed: Size) -> t
         needed: Width and height, as stored, that suffice. A JPEG may come out up to eight times smaller than stored.
 
     Returns:
-        The picture, and its mode: L, LA, RGB, RGBA or CMYK.
+        The pixels, and their mode: L, LA, RGB, RGBA or CMYK.
 
     Raises:
         BadImage: the file is damaged or incomplete.
     """
+    enough = ceil(needed[0] * SHARP_ENOUGH), ceil(needed[1] * SHARP_ENOUGH)
     if format is Format.JPEG and image.mode in ("L", "RGB"):
         with blaming_the_file(format, pixels=image.width * image.height):
             try:
-                return _read_jpeg(image, original, needed), image.mode
-            except ValueError as error:
-                if "ICC" not in str(error):  # a profile in pieces spoils no pixel, and Pillow does not mind
+                return _read_jpeg(image, original, needed, enough), image.mode
+            except (OSError, ValueError) as error:
+                if not _HARMLESS.search(str(error)):
                     raise
-    image.draft(None, needed)
+    if needed != image.size:
+        image.draft(None, enough)
     load(image, format)
     plain = in_plain_mode(image)
-    return _as_vips(_array(plain)), plain.mode
+    return _array(plain), plain.mode
 
 
-def _read_jpeg(image: Image.Image, original: bytes, needed: Size) -> pyvips.Image:
+def _read_jpeg(image: Image.Image, original: bytes, needed: Size, enough: Size) -> Pixels:
     """Decode a JPEG with libjpeg-turbo, which refuses damaged data that Pillow shows.
 
     It is decoded at 1/2, 1/4 or 1/8 where that is still sharp enough. Other factors would save no time: libjpeg-turbo
     has no fast code for them.
     """
     width, height = image.size
-    fits = (f for f in (8, 4, 2) if width >= f * SHARP_ENOUGH * needed[0] and height >= f * SHARP_ENOUGH * needed[1])
-    factor = next(fits, 1)
+    factor = next((f for f in (8, 4, 2) if width >= f * enough[0] and height >= f * enough[1]), 1)
     if width * height > STREAMED_FROM * factor**2:
-        return pyvips.Image.jpegload_buffer(original, shrink=factor, access="sequential", fail_on="warning")
+        try:
+            lines = pyvips.Image.jpegload_buffer(original, shrink=factor, access="sequential", fail_on="warning")
+            return _scaled(lines, needed)
+        except pyvips.Error as error:
+            raise OSError(str(error)) from error
     pixels: Pixels = simplejpeg.decode_jpeg(
         original,
         colorspace="RGB" if image.mode == "RGB" else "GRAY",
         min_width=-(-width // factor),
         min_height=-(-height // factor),
     )
-    return _as_vips(pixels)
+    return pixels
 
 
-def resize(image: pyvips.Image, size: Size, mode: str) -> Pixels:
+def resize(pixels: Pixels, size: Size, mode: str = "") -> Pixels:
     """Make a picture smaller with a Lanczos-3 filter, in which libvips takes a tenth of Pillow's time.
 
     Args:
-        image: The picture.
-        size: Its new width and height.
-        mode: L, LA, RGB, RGBA or CMYK.
-
-    Raises:
-        OSError: it is decoded meanwhile, and the file is damaged.
+        pixels: The picture.
+        size: Its new width and height; if it has them already, it is returned as it is.
+        mode: L, LA, RGB, RGBA or CMYK; without it, RGB or RGBA.
     """
-    scale, vertical_scale = size[0] / image.width, size[1] / image.height
-    if scale == vertical_scale == 1:
-        scaled = image
-    elif mode in ("LA", "RGBA"):  # colours count as much as they are seen
-        scaled = image.copy(interpretation="srgb" if mode == "RGBA" else "b-w").premultiply()
-        scaled = scaled.resize(scale, vscale=vertical_scale, kernel="lanczos3").unpremultiply().rint().cast("uchar")
-    else:
-        scaled = image.resize(scale, vscale=vertical_scale, kernel="lanczos3")
-    try:
-        pixels: Pixels = scaled.numpy()
-    except pyvips.Error as error:
-        raise OSError(str(error)) from error
-    return pixels.reshape(size[1], size[0], image.bands)
-
-
-def shrink(pixels: Pixels, size: Size) -> Pixels:
-    """Make a picture of mode RGB or RGBA smaller; one that has this size is returned as it is."""
     height, width, channels = pixels.shape
-    return pixels if (width, height) == size else resize(_as_vips(pixels), size, "RGBA" if channels == 4 else "RGB")
+    if (width, height) == size:
+        return pixels
+    if mode == "CMYK" or channels % 2:
+        return _scaled(_as_vips(pixels), size)
+    # Colours count as much as they are seen.
+    seen = _as_vips(pixels).copy(interpretation="srgb" if channels == 4 else "b-w").premultiply()
+    return _scaled(seen, size, lambda scaled: scaled.unpremultiply().rint().cast("uchar"))
+
+
+def _scaled(
+    image: pyvips.Image, size: Size, finish: Callable[[pyvips.Image], pyvips.Image] = lambda scaled: scaled
+) -> Pixels:
+    scaled = image.resize(size[0] / image.width, vscale=size[1] / image.height, kernel="lanczos3")
+    pixels: Pixels = finish(scaled).numpy()
+    return pixels.reshape(size[1], size[0], image.bands)
 
 
 BAND = 64

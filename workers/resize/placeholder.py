@@ -5,7 +5,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from workers.resize.pixels import Pixels, as_image, shrink
+from workers.resize.pixels import Pixels, as_image, resize
 from workers.resize.plan import fitted
 from workers.resize.results import Placeholder
 
@@ -20,7 +20,7 @@ _HALF = 127
 def make_placeholder(pixels: Pixels) -> Placeholder:
     """Make the placeholder of a picture in sRGB from any size of it."""
     height, width, _ = pixels.shape
-    small = as_image(shrink(pixels, fitted((width, height), SIDE, SIDE)))
+    small = as_image(resize(pixels, fitted((width, height), SIDE, SIDE)))
     is_opaque = small.mode == "RGB" or small.getchannel("A").getextrema() == (255, 255)
     return Placeholder(_preview(small.convert("RGB")) if is_opaque else None, _dominant_colour(small))
 

@@ -5,11 +5,11 @@ from io import BytesIO
 
 from photofleet.images.formats import Format
 from photofleet.images.renditions import Mode, RenditionSpec
-from workers.image.opening import blaming_the_file, open_image
+from workers.image.opening import open_image
 from workers.image.orientation import orientation_of, turned
 from workers.resize.animation import make_animation
 from workers.resize.encoding import encode
-from workers.resize.pixels import Pixels, finish, read, resize, shrink
+from workers.resize.pixels import Pixels, finish, read, resize
 from workers.resize.placeholder import make_placeholder
 from workers.resize.plan import Step, plan
 from workers.resize.results import Placeholder, Rendition
@@ -61,17 +61,15 @@ def scaled(
     with open_image(BytesIO(original), format, max_pixels) as image:
         size, orientation = image.size, orientation_of(image)
         needed = plan(turned(size, orientation), specs)[0].size
-        picture, mode = read(image, original, format, turned(needed, orientation))
+        pixels, mode = read(image, original, format, turned(needed, orientation))
         orientation, icc_profile = orientation_of(image), image.info.get("icc_profile")  # which may follow the pixels
     del image
     first, *others = plan(turned(size, orientation), specs)
-    with blaming_the_file(format, pixels=size[0] * size[1]):
-        pixels = resize(picture, turned(first.size, orientation), mode)
-    del picture  # what follows takes memory, too
+    pixels = resize(pixels, turned(first.size, orientation), mode)
     pixels = finish(pixels, mode, icc_profile, orientation)
     yield first, pixels
     for step in others:
-        pixels = shrink(pixels, step.size)
+        pixels = resize(pixels, step.size)
         yield step, pixels
 
 

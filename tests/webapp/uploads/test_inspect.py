@@ -325,3 +325,10 @@ def test_a_jpeg_that_we_cannot_decode_is_refused():
 )  # fmt: skip
 def test_a_tiff_that_makes_no_sense_is_refused(content: bytes):
     assert isinstance(quickly_refused(content), UnreadableImage)
+
+
+def test_frames_behind_stray_bytes_of_a_gif_are_counted_as_decoders_find_them():
+    content = gif_of(3)
+    frame = content[19 : (len(content) - 20) // 3 + 19]
+    assert content == content[:19] + frame * 3 + b";"
+    assert inspected(content[:19] + (b"\0" + frame) * 3 + b";").frames == 3

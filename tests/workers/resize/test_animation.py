@@ -5,7 +5,7 @@ from PIL import Image, ImageSequence
 
 from photofleet.images.formats import Format
 from photofleet.images.renditions import parse_renditions
-from tests.pictures import animation, encode
+from tests.pictures import animation, encode, exif
 from workers.resize.animation import MAX_FRAMES, make_animation
 from workers.resize.results import Rendition
 
@@ -89,3 +89,32 @@ def test_one_of_too_many_pixels_has_none(monkeypatch: pytest.MonkeyPatch):
 def test_one_that_breaks_off_has_none():
     content = animation(Format.WEBP, *(Image.effect_noise((80, 60), 50 + n) for n in range(4)))
     assert animated(content[: len(content) * 2 // 3], Format.WEBP) is None
+
+
+def test_all_frames_together_are_held_to_the_limit_on_pixels():
+    content = animation(Format.GIF, *frames(3))
+    assert make_animation(content, Format.GIF, SPEC, max_pixels=3 * 80 * 60)
+    assert make_animation(content, Format.GIF, SPEC, max_pixels=3 * 80 * 60 - 1) is None
+
+
+def test_one_with_a_frame_beyond_its_canvas_has_none():
+    content = animation(Format.GIF, *frames(2, (80, 60)), duration=100)
+    second = content.rindex(b",\0\0\0\0")
+    assert animated(content)
+    assert animated(content[: second + 1] + b"\x40\0" + content[second + 3 :]) is None  # 64 px to the right
+
+
+@pytest.mark.parametrize("format", [Format.WEBP, Format.PNG])
+def test_it_is_as_upright_as_the_still_picture(format: Format):
+    content = animation(format, *frames(3), duration=100, exif=exif(6))
+    moving = animated(content, format)
+    assert moving
+    assert shown(moving).size == (moving.width, moving.height) == (40, 53)
+
+
+def test_the_default_image_of_an_apng_is_no_part_of_it():
+    content = animation(Format.PNG, *frames(4), default_image=True, duration=[100, 200, 300])
+    moving = shown(animated(content, Format.PNG))
+    assert moving.n_frames == 3
+    moving.load()
+    assert moving.convert("RGB").getpixel((20, 15))[1] > 200  # green, the second
