@@ -10,6 +10,7 @@ from photofleet.catalog.models import Rendition
 from photofleet.images.formats import Format
 from photofleet.settings import Settings
 from photofleet.storage import rendition_url, static_url
+from webapp.photos.outcome import outcome
 from webapp.photos.picture import picture_of, sizes_of
 from webapp.uploads.refusals import ACCEPTED
 
@@ -23,6 +24,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         asset=asset,
         percent=percent,
         filesize=filesize,
+        outcome=outcome,
         picture_of=picture_of,
         sizes_of=sizes_of,
         rendition_url=_url_of,

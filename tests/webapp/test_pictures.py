@@ -170,6 +170,29 @@ def test_a_photo_whose_renditions_are_made_anew_looks_finished_however_that_goes
         assert "data-failed=" not in page
 
 
+@pytest.mark.parametrize("state", ["waiting", "running", "failed"])
+def test_programs_are_told_that_such_a_photo_is_finished_and_what_its_stage_is_at(
+    client: FlaskClient, session: Session, state: str
+) -> None:
+    photo = create(session, JPEGS + WEBPS)
+    is_in(RESIZE, state, photo, session)
+
+    found = client.get(f"/api/v1/photos/{photo.id}").get_json()
+
+    assert found["finished"] is True
+    assert {stage["name"]: stage["state"] for stage in found["stages"]} == {RESIZE: state, LABEL: "done"}
+
+
+@pytest.mark.parametrize("stage", [RESIZE, LABEL])
+def test_programs_are_told_that_a_photo_is_not_finished_while_its_picture_or_its_labels_are_awaited(
+    client: FlaskClient, session: Session, stage: str
+) -> None:
+    photo = create(session, JPEGS if stage == LABEL else [])
+    is_in(stage, "running", photo, session)
+
+    assert client.get(f"/api/v1/photos/{photo.id}").get_json()["finished"] is False
+
+
 def test_labels_are_waited_for_even_while_renditions_are_made_anew(client: FlaskClient, session: Session) -> None:
     photo = create(session, JPEGS + WEBPS)
     is_in(RESIZE, "waiting", photo, session)

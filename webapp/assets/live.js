@@ -1,6 +1,9 @@
 // Photos appear as soon as they are processed. An element that still waits carries `data-live="<photo id>"`;
 // its container asks the server for fresh versions, slower and slower while nothing changes, not at all while
 // nobody looks, and stops when nothing waits any more.
+//
+// A photo's renditions may be made anew, at other addresses, while a page is open. A photo whose picture cannot be
+// loaded is therefore brought up to date in the same way.
 
 import { announce, count } from "./announce.js";
 import { fetchFragment, withIds } from "./fragment.js";
@@ -48,17 +51,41 @@ export function keepUpToDate(container) {
 
   document.addEventListener("visibilitychange", restart);
   container.addEventListener(PHOTOS_ADDED, restart);
+  watchPictures(container, restart);
   restart();
 }
 
-function waitingIds(container) {
-  const waiting = container.querySelectorAll("[data-live]");
+/** Has photos asked for whose pictures cannot be loaded: once for each address, since some are gone for good. */
+function watchPictures(container, onMissing) {
+  const missed = new Set();
+
+  function missing(picture) {
+    const holder = picture.closest("[data-photo]");
+    if (!holder || missed.has(picture.currentSrc)) return;
+    missed.add(picture.currentSrc);
+    if (!holder.dataset.live) {
+      holder.dataset.live = holder.dataset.photo;
+      holder.dataset.stale = ""; // it was ready before, which need not be said again
+    }
+    onMissing();
+  }
+
+  // These events do not bubble, but are captured on their way down.
+  container.addEventListener("error", ({ target }) => target.matches("img") && missing(target), { capture: true });
+  for (const picture of container.querySelectorAll("img")) {
+    if (picture.complete && picture.naturalWidth === 0) missing(picture); // it failed before this script came
+  }
+}
+
+function waitingIds(container, selector = "[data-live]") {
+  const waiting = container.querySelectorAll(selector);
   return [...new Set(Array.from(waiting, (element) => element.dataset.live))];
 }
 
 /** Brings up to date what changed on the server; whether anything did. */
 async function refresh(container) {
   const ids = waitingIds(container);
+  const awaited = new Set(waitingIds(container, "[data-live]:not([data-stale])"));
   let changed = false;
   const finished = [];
   for (let start = 0; start < ids.length; start += IDS_PER_REQUEST) {
@@ -67,7 +94,7 @@ async function refresh(container) {
     forgetUnknown(container, asked, answer);
     for (const fresh of answer) changed = update(container, fresh) || changed;
     const stillWaiting = new Set(waitingIds(container));
-    finished.push(...asked.filter((id) => !stillWaiting.has(id)));
+    finished.push(...asked.filter((id) => awaited.has(id) && !stillWaiting.has(id)));
   }
   if (finished.length > 0) announce(outcome(container, finished));
   return changed;

@@ -7,6 +7,7 @@ from flask import url_for
 from photofleet.catalog.models import Photo
 from photofleet.catalog.photos import Page
 from photofleet.storage import rendition_url
+from webapp.photos.outcome import is_finished
 from webapp.photos.picture import preview_address
 
 
@@ -25,7 +26,7 @@ def photo_json(photo: Photo) -> dict[str, Any]:
         "preview": preview_address(photo),
         "taken_at": photo.taken_at and photo.taken_at.isoformat(),
         "uploaded_at": photo.uploaded_at.isoformat(),
-        "finished": photo.is_finished,
+        "finished": is_finished(photo),
         "stages": [{"name": stage.name, "state": stage.state, "error": stage.error} for stage in photo.stages],
         "renditions": [
             {
