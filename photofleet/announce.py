@@ -1,4 +1,4 @@
-"""Telling the workers that a photo was uploaded: one message to the topic, whoever listens."""
+"""Telling the workers about a photo: one message to the topic, whoever listens, or to the queue of one stage."""
 
 import logging
 from functools import cache
@@ -29,9 +29,23 @@ def announce_photo(photo_id: UUID, request_id: str) -> bool:
         Whether the topic took the message. If not, that is logged, and the sweeper will announce the photo.
     """
     try:
-        _app().send_task(PHOTO_UPLOADED, kwargs={"photo_id": str(photo_id), "request_id": request_id})
+        _send(photo_id, request_id)
     except Exception:  # whatever it is, the photo is stored, and its uploader must hear so
         logger.exception("the topic did not take the message about a photo")
         return False
     logger.info("announced")
     return True
+
+
+def announce_to_stage(photo_id: UUID, request_id: str, stage: str) -> None:
+    """Send the same message to one stage only, where no other owes any work, so that no other fleet wakes.
+
+    Raises:
+        kombu.exceptions.OperationalError: AWS does not take it; the message says why.
+    """
+    # The nameless direct exchange is the way to a queue. Both are said, as the task's route names the topic's.
+    _send(photo_id, request_id, queue=stage, exchange="", exchange_type="direct")
+
+
+def _send(photo_id: UUID, request_id: str, **route: str) -> None:
+    _app().send_task(PHOTO_UPLOADED, kwargs={"photo_id": str(photo_id), "request_id": request_id}, **route)

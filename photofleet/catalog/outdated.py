@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, select, text, true, update
+from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, exists, func, literal, select, text, true, update
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import DONE, FAILED, RESIZE, UNFINISHED, Photo, Rendition, Stage
@@ -40,7 +40,8 @@ class Span:
 def outdated_photos(session: Session, revision: str, *, before: UUID | None) -> Span:
     """The photos of one span of ids that have renditions of another revision, and on which no resizing is owed.
 
-    Those whose resizing failed are left out: they would fail again.
+    Those whose resizing failed are left out, or each refresh would try them again; so a newer program does not get
+    the files that only it could read.
     """
     ids = select(Photo.id).where(Photo.id < before if before else true())
     oldest = session.scalar(ids.order_by(Photo.id.desc()).offset(SPAN - 1).limit(1))
@@ -89,10 +90,11 @@ def photos_under_way(session: Session, revision: str) -> set[UUID]:
 
 def outcomes(session: Session, photo_ids: Collection[UUID], revision: str) -> dict[UUID, Outcome]:
     """What became of photos that were under way; without those that still are."""
+    ids = literal(list(photo_ids), ARRAY(Uuid))  # one parameter, as a statement takes no more than 65,535 of them
     rows = session.execute(
         select(Photo.id, Stage.state, Photo.renditions_revision, Photo.deleted_at)
         .join(Stage)
-        .where(Stage.name == RESIZE, Photo.id.in_(photo_ids))
+        .where(Stage.name == RESIZE, Photo.id == any_(ids))
     )
     return {
         photo_id: _outcome(state, is_current=current == revision, is_deleted=deleted_at is not None)

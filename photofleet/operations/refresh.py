@@ -1,15 +1,18 @@
 """Having photos resized anew whose renditions another setting has made, a few at a time."""
 
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from math import ceil
 from uuid import UUID
 
-from photofleet.announce import announce_photo
+from kombu.exceptions import OperationalError
+
+from photofleet.announce import announce_to_stage
 from photofleet.catalog.database import transaction
+from photofleet.catalog.models import RESIZE
 from photofleet.catalog.outdated import (
     Outcome,
     count_outdated,
@@ -23,11 +26,13 @@ from photofleet.operations.outages import Outage
 from photofleet.settings import get_settings
 
 UNDER_WAY_S = 10
-"""So many seconds' worth of photos may be under way: what is uploaded meanwhile waits behind no more than these."""
+"""No more are under way than ended in the last so many seconds: for about so long, what is uploaded waits for them."""
 
 LEAST_UNDER_WAY = 4
+"""So many may be under way in any case, or there would be no beginning."""
 
 POLL_S = 1.0
+"""What became of them is looked at once in so many seconds."""
 
 
 class OtherSettingError(Exception):
@@ -49,31 +54,33 @@ class Progress:
     under_way: int
 
 
-def refresh(*, rate: float) -> Iterator[Progress]:
+def refresh(*, rate: float, is_stopped: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
     """Have all outdated photos resized anew, newest first, as those are looked at most.
 
     All that it knows is in the catalog: whoever stops it at any moment can start it again, and it goes on where it
     was. What an earlier refresh, or another one at the same time, has under way counts as its own.
 
     Args:
-        rate: How many photos are announced in a second, at most.
+        rate: How many photos are sent to the workers in a second, at most.
+        is_stopped: Whether to leave the rest; asked between one photo and the next.
 
     Yields:
         The progress, again and again, until all photos have ended.
 
     Raises:
         OtherSettingError: the workers have another setting.
-        Outage: the topic takes no message.
+        Outage: AWS takes no message.
         SQLAlchemyError: what the database answers instead.
     """
     revision = revision_of(get_settings().rendition_specs)
-    most = max(LEAST_UNDER_WAY, ceil(rate * UNDER_WAY_S))
     with transaction() as session:
         under_way = photos_under_way(session, revision)
         total = len(under_way) + count_outdated(session, revision)
     waiting = chain.from_iterable(_outdated(revision))
     ended: Counter[Outcome] = Counter()
+    ended_at: deque[float] = deque()  # the latest, one time for each photo
     while True:
+        looked_at = time.monotonic()
         with transaction() as session:
             found = outcomes(session, under_way, revision)
         ended.update(found.values())
@@ -81,16 +88,20 @@ def refresh(*, rate: float) -> Iterator[Progress]:
         yield Progress(total, ended, len(under_way))
         if Outcome.UNCHANGED in ended:
             raise OtherSettingError
-        room = min(most - len(under_way), ceil(rate * POLL_S))
+        ended_at.extend(looked_at for _ in found)
+        while ended_at and ended_at[0] <= looked_at - UNDER_WAY_S:
+            ended_at.popleft()
+        room = min(max(LEAST_UNDER_WAY, len(ended_at)) - len(under_way), ceil(rate * POLL_S))
         chosen = list(islice(waiting, max(room, 0)))
-        if not chosen:
-            if not under_way:
-                return
-            time.sleep(POLL_S)
+        if is_stopped() or (not chosen and not under_way):
+            return
         for photo_id in chosen:
+            if is_stopped():
+                return
             under_way.add(photo_id)
             if _reopen(photo_id, revision):
                 time.sleep(1 / rate)
+        time.sleep(max(0, looked_at + POLL_S - time.monotonic()))
 
 
 def _outdated(revision: str) -> Iterator[Sequence[UUID]]:
@@ -105,12 +116,14 @@ def _outdated(revision: str) -> Iterator[Sequence[UUID]]:
 
 
 def _reopen(photo_id: UUID, revision: str) -> bool:
-    """Open a photo again and announce it, both or neither, unless another refresh has done so."""
+    """Open a photo again and tell the resize fleet, both or neither, unless another refresh has done so."""
     with transaction() as session:
         photo = reopen_outdated(session, photo_id, revision)
         if photo is None:
             return False
         # A worker that is faster than our commit waits for it. If there is none, it finds nothing to do.
-        if not announce_photo(photo.id, photo.request_id):
-            raise Outage("AWS does not take messages about photos.")
+        try:
+            announce_to_stage(photo.id, photo.request_id, RESIZE)
+        except OperationalError as error:
+            raise Outage(f"AWS does not take messages about photos: {error}") from error
     return True

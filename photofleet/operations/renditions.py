@@ -1,6 +1,8 @@
 """The command `photofleet renditions`."""
 
+import signal
 import sys
+import threading
 import time
 from collections import Counter
 
@@ -29,15 +31,19 @@ def renditions() -> None:
 def refresh(rate: float) -> None:
     """Have photos resized anew whose renditions another setting has made.
 
-    For when PHOTOFLEET_RENDITIONS has changed and the workers have the new setting. Newest photos come first. No more
-    than ten seconds' worth of them is under way at once, so that what is uploaded meanwhile does not wait; until it is
-    resized anew, a photo keeps the renditions that it has. Ctrl-C stops it at any time, and loses nothing: started
-    again, it goes on where it was.
+    For when PHOTOFLEET_RENDITIONS has changed and the workers have the new setting. Run it only when no worker of an
+    older version is left, as those clean up differently. Newest photos come first. No more are under way at once than
+    the workers have done in the last ten seconds, or four if that is more: what is uploaded meanwhile waits for these
+    alone. Until it is resized anew, a photo keeps the renditions that it has. Ctrl-C stops it at any time, and loses
+    nothing: started again, it goes on where it was.
     """
     progress = Progress(0, Counter(), 0)
     click.echo("Looking for photos to bring up to date.")
-    steps = refreshing(rate=rate)
+    stopped = threading.Event()
+    steps = refreshing(rate=rate, is_stopped=stopped.is_set)
     watched = sys.stdout.isatty()
+    # An exception amid a COMMIT would leave open whether it was done.
+    usual = signal.signal(signal.SIGINT, lambda *_: stopped.set())
     try:
         progress = next(steps)
         said_at = time.monotonic()
@@ -47,14 +53,16 @@ def refresh(rate: float) -> None:
                 if not watched and time.monotonic() > said_at + LINE_EVERY_S:
                     said_at = time.monotonic()
                     click.echo(f"{_so_far(progress)} Under way: {progress.under_way:,}.")
-    except KeyboardInterrupt:
-        click.echo(f"\nStopped. {_so_far(progress)} Start it again for the others.")
-        sys.exit(INTERRUPTED)
     except OtherSettingError:
         raise click.ClickException(
             f"A worker has resized a photo with another {variable('renditions')} than this command has, or is of "
             "another version. Start it again when all have the same."
         ) from None
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    if stopped.is_set():
+        click.echo(f"\nStopped. {_so_far(progress)} Start it again for the others.")
+        sys.exit(INTERRUPTED)
     click.echo(_so_far(progress) if progress.total else "All photos are up to date.")
 
 

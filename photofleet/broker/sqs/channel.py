@@ -30,7 +30,7 @@ STOP_PATIENCE_S = 30
 
 
 class Channel(virtual.Channel):
-    """Publishes to topics, receives from queues, settles what it received, and reads a mailbox."""
+    """Publishes to topics and queues, receives from queues, settles what it received, and reads a mailbox."""
 
     supports_fanout = True
     body_encoding = "utf-8"  # so that a person can read a body in the dead-letter queue
@@ -87,9 +87,10 @@ class Channel(virtual.Channel):
         return super()._lookup(exchange, routing_key, default)
 
     def _put(self, queue: str, message: dict[str, Any], **_: Any) -> None:
-        if not is_mailbox(queue):
-            raise ChannelError(f"Nothing is sent to the queue {queue!r} but through its topic.")
-        self._need_mailboxes().reply(queue, message)
+        if is_mailbox(queue):
+            self._need_mailboxes().reply(queue, message)
+        else:
+            self._publisher.send(queue, message)
 
     # Receiving: a thread for each queue fills the inbox, from which the event loop takes.
 

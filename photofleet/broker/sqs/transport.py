@@ -27,11 +27,12 @@ class Transport(virtual.Transport):
         super().__init__(client, **kwargs)
         self.options = options = Options.read(client.transport_options)
         self.sqs = patient_client(options.wait_time_seconds)
-        self.publisher = Publisher(prompt_client("sns"), options.topic_arns)
+        prompt_sqs = prompt_client("sqs")
+        self.publisher = Publisher(prompt_client("sns"), options.topic_arns, prompt_sqs, options.queue_urls)
         self.mailboxes: Mailboxes | None = None
         if options.mailbox_prefix and options.queue_urls:
             queues_url = next(iter(options.queue_urls.values())).rpartition("/")[0] + "/"
-            self.mailboxes = Mailboxes(prompt_client("sqs"), options.mailbox_prefix, queues_url)
+            self.mailboxes = Mailboxes(prompt_sqs, options.mailbox_prefix, queues_url)
 
     def driver_version(self) -> str:
         """What `celery inspect` shows of this."""

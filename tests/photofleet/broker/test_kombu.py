@@ -57,6 +57,7 @@ def test_kombu_still_calls_the_hook(name: str, expected: list[str]) -> None:
     [
         (virtual.Channel.queue_bind, "self._queue_bind(exchange, *meta)"),
         (FanoutExchange.deliver, "_put_fanout(\n                exchange, message, routing_key, **kwargs)"),
+        (virtual.Channel.basic_publish, "self._put(routing_key, message, **kwargs)"),
     ],
 )
 def test_kombu_still_makes_the_call(caller: Callable[..., object], call: str) -> None:

@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from kombu.exceptions import ChannelError
 
+from photofleet.broker import PHOTO_UPLOADED, create_app
 from tests.photofleet.broker.conftest import StartFleet, announce, eventually
 from tests.photofleet.broker.queues import Queues
 
@@ -17,6 +19,33 @@ def test_one_announcement_puts_the_same_readable_message_into_both_queues(queues
     message = json.loads(resize)
     assert message["content-type"] == "application/json"
     assert json.loads(message["body"])[1] == {"photo_id": "cat", "request_id": "r1"}
+
+
+def test_what_is_sent_to_a_queue_is_the_same_message_and_goes_there_alone(queues: Queues) -> None:
+    announce("cat")
+    (published,) = map(json.loads, queues.bodies("LABEL_QUEUE"))
+    queues.empty()
+
+    create_app().send_task(
+        PHOTO_UPLOADED,
+        kwargs={"photo_id": "cat", "request_id": "r1"},
+        queue="resize",
+        exchange="",
+        exchange_type="direct",
+    )
+
+    (sent,) = map(json.loads, queues.bodies("RESIZE_QUEUE"))
+    assert queues.counts("LABEL_QUEUE") == (0, 0)
+    assert (sent["body"], sent["content-type"]) == (published["body"], published["content-type"])
+    assert sent["headers"].keys() == published["headers"].keys()
+    assert sent["properties"].keys() == published["properties"].keys()
+
+
+def test_who_sends_to_a_queue_that_there_is_not_is_told_which_there_are(queues: Queues) -> None:
+    with create_app().connection_for_write() as connection, pytest.raises(ChannelError) as refused:
+        connection.Producer().publish("hello", routing_key="thumbnails")
+
+    assert str(refused.value) == "There is no queue 'thumbnails'; queue_urls has ['label', 'resize']."
 
 
 def test_a_message_is_deleted_when_its_work_is_done(queues: Queues, start_fleet: StartFleet) -> None:

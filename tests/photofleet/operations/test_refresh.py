@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from uuid import UUID
 
 import boto3
@@ -17,7 +18,7 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import Photo, Stage
-from photofleet.catalog.outdated import Outcome
+from photofleet.catalog.outdated import Outcome, outcomes
 from photofleet.catalog.results import StoredRendition, record_renditions
 from photofleet.catalog.stages import GAVE_UP, fail_stage, finish_stage, start_stage
 from photofleet.cli import main
@@ -29,6 +30,8 @@ from tests.photofleet.broker.queues import Queues
 from tests.photofleet.catalog.factories import create_finished_photo, create_photo
 
 UUID_OF_A_PHOTO = re.compile(r"photo_id\W+([0-9a-f-]{36})")
+
+COMMAND = (sys.executable, "-c", "from photofleet.cli import main; main()", "renditions", "refresh")
 
 ALL_OF_THEM = 1000
 """A rate at which no test waits."""
@@ -106,6 +109,28 @@ def four_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refresh.LEAST_UNDER_WAY == 4
 
 
+class Clock:
+    """A clock that goes on as long as somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of a refresh, which looks once in a second by it."""
+    clock = Clock()
+    monkeypatch.setattr(refresh, "time", clock)
+    monkeypatch.setattr(refresh, "POLL_S", 1.0)
+    return clock
+
+
 def outdated(session: Session, number: int) -> list[Photo]:
     photos = [create_finished_photo(session, revision="old") for _ in range(number)]
     session.commit()
@@ -134,7 +159,9 @@ def waiting(session: Session) -> set[UUID]:
     return set(session.scalars(select(Stage.photo_id).where(Stage.name == "resize", Stage.state == "waiting")))
 
 
-def test_the_photos_of_another_setting_are_resized_anew_and_no_others(session: Session, fleet_at_work: Fleet) -> None:
+def test_the_photos_of_another_setting_are_resized_anew_and_no_others(
+    session: Session, fleet_at_work: Fleet, queues: Queues
+) -> None:
     old = outdated(session, 2)
     old[0].renditions_revision = None  # as of the versions before
     others = [create_finished_photo(session, revision=kind) for kind in (current(), "of a deleted photo")]
@@ -153,6 +180,7 @@ def test_the_photos_of_another_setting_are_resized_anew_and_no_others(session: S
     assert revisions(session, others) == [current(), "of a deleted photo"]
     assert waiting(session) == {uploaded.id}
     assert given_up.has_failed
+    assert queues.counts("LABEL_QUEUE") == (0, 0), "the label fleet owes nothing, and is not to wake"
 
 
 def test_where_all_are_up_to_date_it_says_so(session: Session, fleet: Fleet) -> None:
@@ -173,6 +201,48 @@ def test_the_newest_come_first_and_few_are_under_way_at_once(session: Session, f
     assert waiting(session) == {uploaded.id, *(photo.id for photo in photos[2:])}
 
     assert finish(steps, fleet) == refresh.Progress(6, Counter({Outcome.REFRESHED: 6}), 0)
+
+
+@pytest.mark.parametrize(
+    ("takes_s", "at_once"),
+    [
+        pytest.param(0, [0, 4, 0, 4, 0, 8, 0, 16], id="a fast fleet"),
+        pytest.param(refresh.UNDER_WAY_S, [0, 4, 0, 4, 0, 4, 0, 4], id="a slow fleet"),
+    ],
+)
+def test_no_more_are_under_way_than_the_fleet_has_done_of_late(
+    session: Session, fleet: Fleet, clock: Clock, takes_s: float, at_once: list[int]
+) -> None:
+    outdated(session, 40)
+    steps = refresh.refresh(rate=ALL_OF_THEM)
+
+    for expected in at_once:
+        assert next(steps).under_way == expected
+        fleet.work()
+        clock.sleep(takes_s)
+
+
+def test_however_slow_the_fleet_is_the_database_is_asked_once_in_a_second(
+    session: Session, fleet: Fleet, clock: Clock
+) -> None:
+    photos = outdated(session, 12)
+    asked_at = []
+    for _ in islice(refresh.refresh(rate=8), 6):
+        asked_at.append(clock.now)
+        photos.pop().deleted_at = datetime.now(UTC)  # which ends one, and makes room for another
+        session.commit()
+
+    assert asked_at == [0, 1, 2, 3, 4, 5]
+
+
+def test_what_became_of_any_number_of_photos_is_found(session: Session) -> None:
+    photo = create_finished_photo(session, revision="old")
+    session.flush()
+    more_than_a_statement_has_parameters = [UUID(int=number) for number in range(70_000)]
+
+    found = outcomes(session, [*more_than_a_statement_has_parameters, photo.id], current())
+
+    assert found == {photo.id: Outcome.UNCHANGED}
 
 
 @pytest.mark.usefixtures("four_at_once")
@@ -250,15 +320,18 @@ def test_workers_with_another_setting_end_it_before_the_work_is_done_in_vain(
     assert fleet_at_work.messages.total() <= 8
 
 
-def test_while_the_topic_is_down_no_photo_is_opened_again(
-    session: Session, fleet: Fleet, change_settings: Callable[..., None], topic_is_down: None
+def test_while_aws_takes_no_messages_it_says_why_in_a_sentence_and_opens_no_photo_again(
+    session: Session, fleet: Fleet, change_settings: Callable[..., None]
 ) -> None:
     photos = outdated(session, 2)
+    change_settings(resize_queue_url=f"{get_settings().resize_queue_url}-gone")
 
-    result = run()
+    done = subprocess.run(COMMAND, capture_output=True, text=True, check=False)
 
-    assert result.exit_code == 1
-    assert result.output.splitlines()[-1] == "Error: AWS does not take messages about photos."
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: AWS does not take messages about photos: An error occurred ")
+    assert "NonExistentQueue" in line
     assert waiting(session) == set()
     assert revisions(session, photos) == ["old"] * 2
     assert all(photo.is_finished for photo in photos)
@@ -274,9 +347,7 @@ def test_a_database_that_does_not_answer_is_named_without_a_traceback(queues: Qu
 
 def test_an_interrupted_one_says_how_far_it_came_and_that_it_can_go_on(session: Session, queues: Queues) -> None:
     outdated(session, 3)
-    command = (sys.executable, "-c", "from photofleet.cli import main; main()", "renditions", "refresh")
-
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "Looking for photos to bring up to date.\n"
         while not waiting(session):
@@ -299,7 +370,10 @@ def test_where_nobody_watches_it_says_now_and_then_how_far_it_is(
     assert lines[-2] == "2 of 2 photos brought up to date. Under way: 0."
 
 
-def test_a_refresh_does_not_use_up_what_sweepers_may_announce(session: Session, fleet: Fleet) -> None:
+def test_a_refresh_does_not_use_up_what_sweepers_may_announce(
+    session: Session, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh, "LEAST_UNDER_WAY", 60)
     outdated(session, 60)
     session.execute(update(Photo).values(uploaded_at=datetime(2025, 1, 1, tzinfo=UTC)))
     session.commit()
