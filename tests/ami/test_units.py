@@ -94,6 +94,27 @@ def verify(root: Path) -> str:
     return done.stdout + done.stderr + ("" if done.returncode == 0 else f"It ended with {done.returncode}.")
 
 
+def filtered(words: list[str]) -> set[str]:
+    """The system calls that these names and groups stand for."""
+    calls = {word for word in words if not word.startswith("@")}
+    for group in set(words) - calls:
+        listed = analyze("syscall-filter", "--no-pager", group).stdout.splitlines()[1:]
+        calls |= filtered([word for line in listed if (word := line.strip()) and not word.startswith("#")])
+    return calls
+
+
+def system_calls(service: str) -> set[str]:
+    """What the filters of a service let through, which systemd reads one after the other, and adds or takes away."""
+    allowed: set[str] = set()
+    for path in (COMMON, *sorted((UNITS / f"{service}.d").glob("*.conf"))):
+        for words in re.findall(r"^SystemCallFilter=(.+)$", path.read_text(encoding="utf-8"), re.MULTILINE):
+            if words.startswith("~"):
+                allowed -= filtered(words.removeprefix("~").split())
+            else:
+                allowed |= filtered(words.split())
+    return allowed
+
+
 def exposure(root: Path, service: str) -> subprocess.CompletedProcess[str]:
     options = ("--offline=true", f"--threshold={MOST_EXPOSED}", "--no-pager")
     return analyze("security", f"--root={root}", *options, service)
@@ -126,6 +147,14 @@ def test_a_service_that_nothing_is_kept_from_is_found(root: Path) -> None:
     (root / COMMON.relative_to(AMI / "image")).unlink()
 
     assert exposure(root, "photofleet-resize.service").returncode != 0
+
+
+@needs_systemd
+def test_the_sandbox_for_decoders_gets_the_system_calls_that_it_needs_and_decoders_none_that_spy() -> None:
+    allowed = system_calls("photofleet-resize.service")
+
+    assert allowed >= {"landlock_create_ruleset", "landlock_restrict_self", "pidfd_open", "prctl", "prlimit64"}
+    assert not allowed & {"ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd"}
 
 
 def test_whatever_is_allowed_after_all_is_read_last() -> None:

@@ -5,19 +5,19 @@ from, as they hold connections and threads. The worker starts this program with 
 libvips may be used in it before a fork: its threads do not come along, and the child would wait for them for ever.
 
 It reads requests from the socket that it was given, each with the original and the pipe for its answers, and says of
-each how the child ended. It ends with its worker, or when it is told to stop amid a photo: its child does not outlive
-that.
+each how the child ended. It ends with its worker, or when it is told to stop amid a photo. A child outlives neither
+that nor its own time; and what a child has begun ends with it, as it could keep the pipe for the answers open.
 """
 
 import gc
 import json
 import os
 import pkgutil
-import resource
 import select
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -28,16 +28,11 @@ from PIL import Image
 from photofleet.images.formats import Format
 from photofleet.images.renditions import Mode, RenditionSpec
 from workers.image import BadImage
-from workers.image.opening import WORKING_BYTES_PER_PIXEL
-from workers.memory import MEGABYTE
 from workers.resize.answers import Answers
-from workers.resize.confinement import confine
+from workers.resize.confinement import adopt_orphans, confine, kill_orphans
 from workers.resize.results import Placeholder, Rendition
 
 Work = Callable[..., Iterator[Placeholder | Rendition]]
-
-BASE_BYTES = 256 * MEGABYTE
-"""What a child may take whatever the picture: the program with its libraries takes about 50 MB."""
 
 OUT_OF_MEMORY = (
     "The file takes far more memory to decode than other pictures of its size. "
@@ -45,23 +40,23 @@ OUT_OF_MEMORY = (
 )
 
 
-def main(control: socket.socket, work: Work, cpu_seconds: int) -> None:
+def main(control: socket.socket, work: Work) -> None:
     """Fork a child for each request, one after the other, until the worker closes the socket."""
+    adopt_orphans()
     Image.init()  # loads what Pillow would load when first needed: by then, nothing can be opened any more
     gc.freeze()  # so that no collection in a child touches, and thereby copies, what all share
     nursery = os.getpid()
     while received := _receive(control):
         request, (original, answers) = received
-        lifeline, childs_end = os.pipe()
         child = os.fork()
         if child == 0:
-            _keep_open(original, answers, childs_end)
-            _do(work, request, original, answers, cpu_seconds, nursery)
-        for descriptor in (original, answers, childs_end):
+            _keep_open(original, answers)
+            _do(work, request, original, answers, nursery)
+        for descriptor in (original, answers):
             os.close(descriptor)
-        status = _wait(child, control, lifeline)
-        os.close(lifeline)
-        control.sendall(b"%d\n" % status)
+        status, is_overdue = _wait(child, control, request["seconds"])
+        kill_orphans()
+        control.sendall(b"%d %d\n" % (status, is_overdue))
 
 
 def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
@@ -73,14 +68,30 @@ def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     return (json.loads(line), files) if line else None
 
 
-def _wait(child: int, control: socket.socket, lifeline: int) -> int:
-    """Return how a child ended, which is by force if the worker says or closes anything meanwhile."""
-    poll = select.poll()
-    poll.register(control, select.POLLIN)
-    poll.register(lifeline, select.POLLIN)
-    if any(descriptor == control.fileno() for descriptor, _ in poll.poll()):
+def _wait(child: int, control: socket.socket, seconds: float) -> tuple[int, bool]:
+    """Return how a child ended, and whether its time was over.
+
+    Then it was by force; so it is if the worker says or closes anything meanwhile.
+    """
+    deadline = time.monotonic() + seconds
+    watched = [control.fileno()]
+    pause = 0.05  # where the end of a child cannot be waited for together with the worker
+    if sys.platform == "linux":
+        watched.append(os.pidfd_open(child))
+        pause = seconds
+    ended = 0
+    is_told = is_overdue = False
+    while not (ended or is_told or is_overdue):
+        ready, _, _ = select.select(watched, (), (), pause)
+        ended, status = os.waitpid(child, os.WNOHANG)
+        is_told = control.fileno() in ready
+        is_overdue = not ended and time.monotonic() >= deadline
+    if not ended:
         os.kill(child, signal.SIGKILL)
-    return os.waitpid(child, 0)[1]
+        _, status = os.waitpid(child, 0)
+    for descriptor in watched[1:]:
+        os.close(descriptor)
+    return status, is_overdue
 
 
 def _keep_open(*descriptors: int) -> None:
@@ -93,30 +104,26 @@ def _keep_open(*descriptors: int) -> None:
     os.closerange(first, os.sysconf("SC_OPEN_MAX"))
 
 
-def _do(work: Work, request: dict[str, Any], original: int, answers: int, cpu_seconds: int, nursery: int) -> NoReturn:
+def _do(work: Work, request: dict[str, Any], original: int, answers: int, nursery: int) -> NoReturn:
     """Do the work and answer with its results, as far as the limits allow."""
     try:
         specs = tuple(
             RenditionSpec(name, width, height, Mode(mode), Format.named(format), quality, effort)
             for name, width, height, mode, format, quality, effort in request["specs"]
         )
-        max_pixels = request["max_pixels"]
-        wanted = BASE_BYTES + 2 * os.fstat(original).st_size + WORKING_BYTES_PER_PIXEL * max_pixels
-        _, most = resource.getrlimit(resource.RLIMIT_DATA)
-        is_scarce = 0 <= most < wanted
         with open(answers, "wb") as pipe:
             answer = Answers(pipe, specs)
             try:
                 with open(original, "rb") as file:
                     content = file.read()
-                confine(memory=most if is_scarce else wanted, cpu_seconds=cpu_seconds, parent=nursery)
-                for result in work(content, Format.named(request["format"]), specs, max_pixels=max_pixels):
+                confine(memory=request["memory"], cpu_seconds=request["cpu_seconds"], parent=nursery)
+                for result in work(content, Format.named(request["format"]), specs, max_pixels=request["max_pixels"]):
                     answer.write(result)
                 answer.done()
             except BadImage as bad:
                 answer.bad_image(str(bad), repr(bad.__cause__ or bad))
             except MemoryError as error:
-                if is_scarce:  # the worker has less than a photo may take: that is not the file's fault
+                if request["is_scarce"]:  # that is not the file's fault
                     answer.failed(traceback.format_exc())
                 else:
                     answer.bad_image(OUT_OF_MEMORY, repr(error))
@@ -129,4 +136,4 @@ def _do(work: Work, request: dict[str, Any], original: int, answers: int, cpu_se
 
 if __name__ == "__main__":
     with suppress(ConnectionError):  # the worker has gone
-        main(socket.socket(fileno=int(sys.argv[1])), pkgutil.resolve_name(sys.argv[2]), int(sys.argv[3]))
+        main(socket.socket(fileno=int(sys.argv[1])), pkgutil.resolve_name(sys.argv[2]))

@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -16,11 +17,19 @@ from typing import IO
 from photofleet.images.formats import Format
 from photofleet.images.renditions import RenditionSpec
 from workers.image import BadImage
+from workers.image.opening import WORKING_BYTES_PER_PIXEL
+from workers.memory import MEGABYTE
 from workers.resize.answers import DecoderError, SandboxError, read_answers
 from workers.resize.results import Placeholder, Rendition
 
 CPU_SECONDS = 60
 """What one photo may take of a processor's time: many times what the largest takes."""
+
+SECONDS = 100
+"""What one photo may take by the clock, with the storing of its renditions: less than the task, so that it can tell."""
+
+BASE_BYTES = 256 * MEGABYTE
+"""What a photo's process may take whatever the picture: the program with its libraries takes about 50 MB."""
 
 _STOP_SECONDS = 5.0
 
@@ -48,10 +57,17 @@ class Sandbox:
     Args:
         work: What makes them, as `module:function`; it is called like `renditions.make_renditions`.
         cpu_seconds: How much of a processor's time one photo may take.
+        seconds: How long one photo may take.
     """
 
-    def __init__(self, work: str = "workers.resize.renditions:make_renditions", cpu_seconds: int = CPU_SECONDS) -> None:
-        self._work, self._cpu_seconds = work, cpu_seconds
+    def __init__(
+        self,
+        work: str = "workers.resize.renditions:make_renditions",
+        *,
+        cpu_seconds: int = CPU_SECONDS,
+        seconds: float = SECONDS,
+    ) -> None:
+        self._work, self._cpu_seconds, self._seconds = work, cpu_seconds, seconds
         self._idle: _Nursery | None = None
 
     def render(
@@ -69,24 +85,37 @@ class Sandbox:
 
         Raises:
             BadImage: The file is at fault; so it is where a decoder crashes, or takes too much memory or time.
-            SandboxError: We are: the process was killed, say, or answered something else than renditions.
+            SandboxError: We are, or may be: the process was killed, say, took too long on a machine that may have more
+                to do, or answered something else than renditions.
         """
+        memory, is_scarce = _memory(original, max_pixels)
+        request = {
+            "format": format,
+            "specs": [astuple(spec) for spec in specs],
+            "max_pixels": max_pixels,
+            "memory": memory,
+            "is_scarce": is_scarce,
+            "cpu_seconds": self._cpu_seconds,
+            "seconds": self._seconds,
+        }
         nursery, self._idle = self._idle, None  # another photo that begins meanwhile gets one of its own
         if nursery is not None and not nursery.is_alive():
             nursery.stop()
             nursery = None
-        nursery = nursery or _Nursery(self._work, self._cpu_seconds)
+        nursery = nursery or _Nursery(self._work)
         try:
-            with nursery.ask(original, format, specs, max_pixels) as answers:
+            with nursery.ask(request, original) as answers:
                 error = yield from read_answers(answers, specs, max_pixels=max_pixels)
-            status = nursery.await_child()
+            status, is_overdue = nursery.await_child()
         except BaseException:
             nursery.stop()
             raise
         self.close()
         self._idle = nursery
-        if isinstance(error, EOFError):
-            error = _verdict(status)
+        if isinstance(error, EOFError) and is_overdue:
+            error = SandboxError(f"the photo took longer than {self._seconds} seconds")
+        elif isinstance(error, EOFError):
+            error = _verdict(status, is_scarce=is_scarce)
         if error is not None:
             raise error
 
@@ -100,12 +129,11 @@ class Sandbox:
 class _Nursery:
     """A running nursery (workers/resize/nursery.py), as seen from the worker."""
 
-    def __init__(self, work: str, cpu_seconds: int) -> None:
+    def __init__(self, work: str) -> None:
         self._control, theirs = socket.socketpair()
         with theirs:
-            arguments = (str(theirs.fileno()), work, str(cpu_seconds))
             self._process = subprocess.Popen(
-                (sys.executable, "-sP", "-m", "workers.resize.nursery", *arguments),
+                (sys.executable, "-sP", "-m", "workers.resize.nursery", str(theirs.fileno()), work),
                 env=ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(sys.path)},  # it is installed where this program is
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -118,12 +146,8 @@ class _Nursery:
         return self._process.poll() is None
 
     @contextmanager
-    def ask(
-        self, original: IO[bytes], format: Format, specs: Sequence[RenditionSpec], max_pixels: int
-    ) -> Iterator[IO[bytes]]:
+    def ask(self, request: dict[str, object], original: IO[bytes]) -> Iterator[IO[bytes]]:
         """Begin with a photo, and give where its answers can be read."""
-        request = {"format": format, "specs": [astuple(spec) for spec in specs], "max_pixels": max_pixels}
-        original.flush()
         # Opened anew, it can only be read, and has a position of its own.
         file = Path(f"/dev/fd/{original.fileno()}")
         receiver, sender = os.pipe()
@@ -133,12 +157,13 @@ class _Nursery:
                 socket.send_fds(self._control, [json.dumps(request).encode() + b"\n"], descriptors)
             yield answers
 
-    def await_child(self) -> int:
-        """Return how the photo's process ended, as `os.waitpid` does."""
+    def await_child(self) -> tuple[int, bool]:
+        """Return how the photo's process ended, as `os.waitpid` does, and whether its time was over."""
         line = self._control.recv(16)
         if not line:
             raise SandboxError("the nursery ended amid a photo")
-        return int(line)
+        status, is_overdue = map(int, line.split())
+        return status, bool(is_overdue)
 
     def stop(self) -> None:
         """End it, and the process of a photo that is under way."""
@@ -150,14 +175,22 @@ class _Nursery:
             self._process.wait()
 
 
-def _verdict(status: int) -> Exception:
+def _memory(original: IO[bytes], max_pixels: int) -> tuple[int, bool]:
+    """Return how many bytes a photo's process may take, and whether that is scarce, as we have no more ourselves."""
+    original.flush()
+    wanted = BASE_BYTES + 2 * os.fstat(original.fileno()).st_size + WORKING_BYTES_PER_PIXEL * max_pixels
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    return (most, True) if 0 <= most < wanted else (wanted, False)
+
+
+def _verdict(status: int, *, is_scarce: bool) -> Exception:
     """Return what there is to raise for a process that broke off its answers and ended so."""
     if not os.WIFSIGNALED(status):
         return SandboxError(f"the photo's process ended amid its answers, with exit code {os.WEXITSTATUS(status)}")
     number = os.WTERMSIG(status)
     if number == signal.SIGXCPU:
         sentence = "The file takes far more work to decode than other pictures of its size."
-    elif number in _AT_FAULT:
+    elif number in _AT_FAULT and not is_scarce:
         sentence = "The file cannot be decoded: the decoder crashes on it."
     else:
         return SandboxError(f"the photo's process was killed by signal {number}")

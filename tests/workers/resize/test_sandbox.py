@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import BytesIO
+from pathlib import Path
 from typing import IO
 
 import psutil
@@ -17,6 +18,7 @@ from photofleet.images.renditions import parse_renditions
 from tests.pictures import animation, corners, encode, exif, noise
 from workers.image import BadImage
 from workers.resize.answers import SandboxError, read_answers
+from workers.resize.confinement import landlock_version
 from workers.resize.renditions import make_renditions
 from workers.resize.results import Placeholder, Rendition
 from workers.resize.sandbox import Sandbox, render
@@ -141,6 +143,30 @@ def test_a_decoder_finds_nothing_to_take_and_nowhere_to_put_it(
 
 
 @pytest.mark.parametrize(
+    ("deed", "found", "version"),
+    [("vandalise", "nothing", 3), ("spy", "nothing", 1), ("threaten", "nobody", 6)],
+)
+def test_a_decoder_can_do_nothing_to_files_and_other_processes(
+    deed: str,
+    found: str,
+    version: int,
+    decode: Callable[[str], Results],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if landlock_version() < version:
+        pytest.skip(f"The kernel here has no Landlock, or one older than version {version}, which keeps it from this.")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "treasure").write_text("gold")
+
+    with pytest.raises(BadImage) as caught:
+        list(decode(deed))
+
+    assert str(caught.value) == f"It found: {found}"
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["gold"]
+
+
+@pytest.mark.parametrize(
     "lie",
     [
         "other_format",
@@ -179,17 +205,44 @@ def test_answers_that_are_noise_are_refused(content: bytes) -> None:
         list(read_answers(BytesIO(content), SPECS, max_pixels=MAX_PIXELS))
 
 
-def test_whoever_stops_listening_leaves_nothing_running(decode: Callable[[str], Results]) -> None:
+@pytest.mark.parametrize(("deed", "processes"), [("hang", 2), ("hide", 2), ("disperse", 3)])
+def test_whoever_stops_listening_leaves_nothing_running(
+    deed: str, processes: int, decode: Callable[[str], Results]
+) -> None:
     before = offspring()
-    results = decode("hang")
+    results = decode(deed)
 
     first = next(results)  # although its process never gets any further
     begun = offspring() - before
     results.close()
 
     assert isinstance(first, Rendition)
-    assert len(begun) == 2
+    assert len(begun) == processes
     assert ended(begun)
+
+
+def test_what_a_decoder_leaves_behind_ends_with_it(decode: Callable[[str], Results]) -> None:
+    list(decode("behave"))
+    before = offspring()
+
+    with pytest.raises(SandboxError, match="ended amid its answers"):
+        list(decode("leave_behind"))
+
+    assert offspring() == before
+
+
+@pytest.mark.parametrize("deed", ["hang", "hide", "disperse"])
+def test_a_photo_that_takes_too_long_is_ended_without_blaming_the_file(
+    deed: str, stored: Callable[[bytes], IO[bytes]]
+) -> None:
+    before = offspring()
+    sandbox = Sandbox("tests.workers.resize.wild:work", seconds=0.5)
+
+    with pytest.raises(SandboxError, match=r"longer than 0\.5 seconds"):
+        list(sandbox.render(stored(deed.encode()), Format.JPEG, SPECS, max_pixels=MAX_PIXELS))
+    sandbox.close()
+
+    assert offspring() == before
 
 
 def test_an_exception_amid_a_photo_ends_its_process(decode: Callable[[str], Results]) -> None:
@@ -262,9 +315,10 @@ def test_a_worker_that_is_killed_takes_its_photo_along() -> None:
     assert ended(begun)
 
 
-def test_a_worker_that_has_less_memory_than_a_photo_may_take_does_not_blame_the_file() -> None:
+@pytest.mark.parametrize("deed", ["eat", "abort"])
+def test_a_worker_that_has_less_memory_than_a_photo_may_take_does_not_blame_the_file(deed: str) -> None:
     for memory, error in ((200, "SandboxError"), (1000, "BadImage")):
-        command = (sys.executable, "-c", WORKER, "eat", str(memory))
+        command = (sys.executable, "-c", WORKER, deed, str(memory))
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"{error}\n"
 
 
