@@ -5,10 +5,15 @@ from functools import cache
 from uuid import UUID
 
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from photofleet.broker import PHOTO_UPLOADED, create_app
 
 logger = logging.getLogger(__name__)
+
+
+class NotAnnouncedError(Exception):
+    """AWS does not take a message."""
 
 
 @cache
@@ -41,10 +46,13 @@ def announce_to_stage(photo_id: UUID, request_id: str, stage: str) -> None:
     """Send the same message to one stage only, where no other owes any work, so that no other fleet wakes.
 
     Raises:
-        kombu.exceptions.OperationalError: AWS does not take it; the message says why.
+        NotAnnouncedError: AWS does not take it; the message says why.
     """
-    # The nameless direct exchange is the way to a queue. Both are said, as the task's route names the topic's.
-    _send(photo_id, request_id, queue=stage, exchange="", exchange_type="direct")
+    try:
+        # The nameless direct exchange is the way to a queue. Both are said, as the task's route names the topic's.
+        _send(photo_id, request_id, queue=stage, exchange="", exchange_type="direct")
+    except OperationalError as error:
+        raise NotAnnouncedError(str(error)) from error
 
 
 def _send(photo_id: UUID, request_id: str, **route: str) -> None:

@@ -8,9 +8,7 @@ from itertools import chain, islice
 from math import ceil
 from uuid import UUID
 
-from kombu.exceptions import OperationalError
-
-from photofleet.announce import announce_to_stage
+from photofleet.announce import NotAnnouncedError, announce_to_stage
 from photofleet.catalog.database import transaction
 from photofleet.catalog.models import RESIZE
 from photofleet.catalog.outdated import (
@@ -124,6 +122,6 @@ def _reopen(photo_id: UUID, revision: str) -> bool:
         # A worker that is faster than our commit waits for it. If there is none, it finds nothing to do.
         try:
             announce_to_stage(photo.id, photo.request_id, RESIZE)
-        except OperationalError as error:
+        except NotAnnouncedError as error:
             raise Outage(f"AWS does not take messages about photos: {error}") from error
     return True
