@@ -91,16 +91,6 @@ class Photo(Base):
         order_by="PhotoLabel.confidence.desc()", cascade="all, delete-orphan"
     )
 
-    @property
-    def is_finished(self) -> bool:
-        """Whether no work on this photo is owed any more."""
-        return all(stage.state not in UNFINISHED for stage in self.stages)
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether some work on this photo failed for good."""
-        return any(stage.state == FAILED for stage in self.stages)
-
 
 class Stage(Base):
     """How far one stage of the work on a photo has come; `error` is for its uploader, `last_error` for engineers."""

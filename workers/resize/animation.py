@@ -11,6 +11,7 @@ from photofleet.images.renditions import RenditionSpec
 from workers.image.colour import in_plain_mode, to_srgb
 from workers.image.opening import BadImage, blaming_the_file, open_image
 from workers.image.orientation import orientation_of, turned, upright
+from workers.resize.encoding import save
 from workers.resize.pixels import as_image, resize
 from workers.resize.plan import Size, fitted
 from workers.resize.results import Rendition
@@ -47,9 +48,8 @@ def make_animation(original: bytes, format: Format, spec: RenditionSpec, *, max_
     except (BadImage, MemoryError):  # of which the still renditions have been good
         return None
     frames = [upright(frame, orientation) for frame, _ in shown]
-    output = BytesIO()
-    frames[0].save(
-        output,
+    data = save(
+        frames[0],
         "WEBP",
         save_all=True,
         append_images=frames[1:],
@@ -58,7 +58,7 @@ def make_animation(original: bytes, format: Format, spec: RenditionSpec, *, max_
         quality=spec.quality,
         method=spec.effort,
     )
-    return Rendition(spec, *size, output.getvalue())
+    return Rendition(spec, *size, data)
 
 
 def _frames(

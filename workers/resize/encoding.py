@@ -12,7 +12,7 @@ from workers.image import flatten
 from workers.resize.pixels import Pixels, as_image
 
 AVIF_FASTEST = 10
-"""Speed that AVIF's effort counts down from; efforts 1 and 2 are the ones of use (make bench-resize)."""
+"""Speed that AVIF's effort counts down from."""
 
 
 def encode(pixels: Pixels, spec: RenditionSpec) -> bytes:
@@ -32,7 +32,7 @@ def _encode_jpeg(pixels: Pixels, spec: RenditionSpec) -> bytes:
     if pixels.shape[2] == 4:
         pixels = np.asarray(flatten(as_image(pixels)))
     if spec.effort:
-        return _save(as_image(pixels), "JPEG", quality=spec.quality, subsampling="4:2:0", progressive=True)
+        return save(as_image(pixels), "JPEG", quality=spec.quality, subsampling="4:2:0", progressive=True)
     data: bytes = simplejpeg.encode_jpeg(
         np.ascontiguousarray(pixels), quality=spec.quality, colorspace="RGB", colorsubsampling="420", fastdct=False
     )
@@ -40,14 +40,15 @@ def _encode_jpeg(pixels: Pixels, spec: RenditionSpec) -> bytes:
 
 
 def _encode_webp(pixels: Pixels, spec: RenditionSpec) -> bytes:
-    return _save(as_image(pixels), "WEBP", quality=spec.quality, method=spec.effort)
+    return save(as_image(pixels), "WEBP", quality=spec.quality, method=spec.effort)
 
 
 def _encode_avif(pixels: Pixels, spec: RenditionSpec) -> bytes:
-    return _save(as_image(pixels), "AVIF", quality=spec.quality, speed=AVIF_FASTEST - spec.effort, max_threads=1)
+    return save(as_image(pixels), "AVIF", quality=spec.quality, speed=AVIF_FASTEST - spec.effort, max_threads=1)
 
 
-def _save(image: Image.Image, format: str, **options: object) -> bytes:
+def save(image: Image.Image, format: str, **options: object) -> bytes:
+    """Return the content of a file that Pillow writes, with its encoder's options."""
     output = BytesIO()
     image.save(output, format, **options)
     return output.getvalue()

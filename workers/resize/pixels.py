@@ -29,10 +29,12 @@ SHARP_ENOUGH = 1.2
 
 At 1.13, photos of 2048 px were 44 to 53 dB from the reference of `make bench-resize`; at 1.4, 50; fully decoded, 56."""
 
-
 STREAMED_FROM = 14_000_000
 """Pixels from which a JPEG is not decoded into memory but line by line, which takes a fifth more time: 24 megapixels
 would take 72 MB."""
+
+BAND = 64
+"""Rows whose colours are converted at a time: Pillow needs a third more memory than we do, and several times over."""
 
 _HARMLESS = re.compile(r"ICC|JFIF revision|subsampling|extraneous bytes before marker 0x(?!d[0-7])")
 """What libjpeg-turbo complains of in JPEGs whose pixels are all right: a profile in pieces, padding anywhere but within
@@ -118,14 +120,9 @@ def _scaled(
     return pixels.reshape(size[1], size[0], image.bands)
 
 
-BAND = 64
-"""Rows."""
-
-
 def finish(pixels: Pixels, mode: str, icc_profile: bytes | None, orientation: int) -> Pixels:
     """Convert pixels to sRGB, with three channels or four, and turn them upright."""
     if needs_conversion(mode, icc_profile):
-        # In bands, as Pillow takes a third more memory for a picture, and several of it.
         bands = [_in_srgb(pixels[top : top + BAND], mode, icc_profile) for top in range(0, len(pixels), BAND)]
         pixels = np.concatenate(bands)
     if orientation == 1:

@@ -1,10 +1,9 @@
 """What a page shows until the picture itself is there."""
 
-from io import BytesIO
-
 import numpy as np
 from PIL import Image
 
+from workers.resize.encoding import save
 from workers.resize.pixels import Pixels, as_image, resize
 from workers.resize.plan import fitted
 from workers.resize.results import Placeholder
@@ -22,13 +21,8 @@ def make_placeholder(pixels: Pixels) -> Placeholder:
     height, width, _ = pixels.shape
     small = as_image(resize(pixels, fitted((width, height), SIDE, SIDE)))
     is_opaque = small.mode == "RGB" or small.getchannel("A").getextrema() == (255, 255)
-    return Placeholder(_preview(small.convert("RGB")) if is_opaque else None, _dominant_colour(small))
-
-
-def _preview(image: Image.Image) -> bytes:
-    output = BytesIO()
-    image.save(output, "WEBP", quality=_QUALITY, method=4)
-    return output.getvalue()
+    preview = save(small.convert("RGB"), "WEBP", quality=_QUALITY, method=4) if is_opaque else None
+    return Placeholder(preview, _dominant_colour(small))
 
 
 def _dominant_colour(image: Image.Image) -> str:

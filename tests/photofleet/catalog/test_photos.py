@@ -15,7 +15,6 @@ def test_a_new_photo_waits_for_every_stage(session: Session) -> None:
         ("resize", "waiting", 0),
         ("label", "waiting", 0),
     ]
-    assert not photo.is_finished
 
 
 def test_the_same_bytes_of_the_same_owner_are_one_photo(session: Session) -> None:
