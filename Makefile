@@ -131,11 +131,10 @@ define new-venv
 		$(PYTHON) -m venv --clear $(1); }
 endef
 
-# pyvips comes as source, and would be compiled against a libvips that pkg-config finds here, in place of pyvips-binary's.
 $(REQUIREMENTS): requirements/local.txt requirements/torch.txt
 	$(call new-venv,$(VENV))
 	@echo "==> Installing Python packages into $(VENV)"
-	@PKG_CONFIG=false $(BIN)/python $(PIP) install --require-hashes -r requirements/local.txt
+	@$(BIN)/python $(PIP) install --require-hashes -r requirements/local.txt
 	@echo "==> Installing torch (the largest, a few minutes on a slow line)"
 	@$(BIN)/python $(PIP) install -r requirements/torch.txt
 	@touch $@

@@ -59,17 +59,6 @@ def to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
-def needs_conversion(mode: str, icc_profile: bytes | None) -> bool:
-    """Whether `to_srgb` would change any colour of a picture in this plain mode."""
-    if mode not in ("RGB", "RGBA"):
-        return True
-    if not icc_profile:
-        return False
-    with contextlib.suppress(*_PROFILE_ERRORS):
-        return _transform(icc_profile, mode) is not None
-    return False
-
-
 def _from_profile(image: Image.Image, mode: str, icc_profile: bytes) -> Image.Image:
     alpha = image.getchannel("A") if image.mode == "LA" else None
     source = image.getchannel("L") if image.mode == "LA" else image  # lcms carries the alpha of RGBA along

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 
-import numpy as np
 from PIL import Image
 
 from photofleet.images.formats import Format
@@ -12,7 +11,7 @@ from workers.image.colour import in_plain_mode, to_srgb
 from workers.image.opening import BadImage, blaming_the_file, open_image
 from workers.image.orientation import orientation_of, turned, upright
 from workers.resize.encoding import save
-from workers.resize.pixels import as_image, resize
+from workers.resize.pixels import resize
 from workers.resize.plan import Size, fitted
 from workers.resize.results import Rendition
 
@@ -72,11 +71,12 @@ def _frames(
             if image.size != canvas:  # Pillow enlarges it for a frame that reaches beyond
                 raise ValueError("a frame beyond the canvas")
             image.load()
-        frame = to_srgb(in_plain_mode(image), image.info.get("icc_profile"))
+        frame = to_srgb(in_plain_mode(image.copy()), image.info.get("icc_profile"))
+        frame.info = {}
         duration = int(image.info.get("duration", 0))
         if format is Format.GIF and duration <= UNSET_DURATION_MS:
             duration = USUAL_DURATION_MS
-        yield as_image(resize(np.asarray(frame), size)), duration
+        yield resize(frame, size), duration
 
 
 def _loops(image: Image.Image, format: Format) -> int:

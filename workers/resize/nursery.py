@@ -1,8 +1,7 @@
 """A program that forks a process for each photo: it has the libraries loaded, and nothing that is worth stealing.
 
 A worker's own processes are no place to decode the files of strangers: they hold credentials. Nor are they one to fork
-from, as they hold connections and threads. The worker starts this program with an empty environment instead. Nothing of
-libvips may be used in it before a fork: its threads do not come along, and the child would wait for them for ever.
+from, as they hold connections and threads. The worker starts this program with an empty environment instead.
 
 It reads requests from the socket that it was given, each with the original and the pipe for its answers, and says of
 each how the child ended. It ends with its worker, or when it is told to stop amid a photo. A child outlives neither

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from workers.resize.encoding import save
-from workers.resize.pixels import Pixels, as_image, resize
+from workers.resize.pixels import resize
 from workers.resize.plan import fitted
 from workers.resize.results import Placeholder
 
@@ -16,10 +16,9 @@ _COLOURS = 5
 _HALF = 127
 
 
-def make_placeholder(pixels: Pixels) -> Placeholder:
+def make_placeholder(image: Image.Image) -> Placeholder:
     """Make the placeholder of a picture in sRGB from any size of it."""
-    height, width, _ = pixels.shape
-    small = as_image(resize(pixels, fitted((width, height), SIDE, SIDE)))
+    small = resize(image, fitted(image.size, SIDE, SIDE))
     is_opaque = small.mode == "RGB" or small.getchannel("A").getextrema() == (255, 255)
     preview = save(small.convert("RGB"), "WEBP", quality=_QUALITY, method=4) if is_opaque else None
     return Placeholder(preview, _dominant_colour(small))
@@ -31,7 +30,7 @@ def _dominant_colour(image: Image.Image) -> str:
     seen = seen[seen[:, 3] > _HALF, :3]
     if not len(seen):
         return "#ffffff"
-    few = as_image(seen[None]).quantize(_COLOURS, Image.Quantize.MEDIANCUT)
+    few = Image.fromarray(seen[None]).quantize(_COLOURS, Image.Quantize.MEDIANCUT)
     counts = np.bincount(np.asarray(few).ravel())
     members = seen[np.asarray(few).ravel() == counts.argmax()]
     return "#" + bytes(members.mean(axis=0).round().astype(np.uint8)).hex()

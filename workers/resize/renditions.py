@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 
+from PIL import Image
+
 from photofleet.images.formats import Format
 from photofleet.images.renditions import Mode, RenditionSpec
+from workers.image.colour import to_srgb
 from workers.image.opening import open_image
-from workers.image.orientation import orientation_of, turned
+from workers.image.orientation import orientation_of, turned, upright
 from workers.resize.animation import make_animation
 from workers.resize.encoding import encode
-from workers.resize.pixels import Pixels, finish, read, resize
+from workers.resize.pixels import read, resize
 from workers.resize.placeholder import make_placeholder
 from workers.resize.plan import Step, plan
 from workers.resize.results import Placeholder, Rendition
@@ -31,16 +34,16 @@ def make_renditions(
     Raises:
         BadImage: the file is damaged, incomplete, too large or otherwise undecodable.
     """
-    waiting: list[tuple[RenditionSpec, Pixels]] = []
-    for step, pixels in scaled(original, format, specs, max_pixels=max_pixels):
+    waiting: list[tuple[RenditionSpec, Image.Image]] = []
+    for step, image in scaled(original, format, specs, max_pixels=max_pixels):
         left, top, width, height = step.crop
-        part = pixels[top : top + height, left : left + width]
+        part = image if (width, height) == image.size else image.crop((left, top, left + width, top + height))
         for spec in step.specs:
             if spec.format is Format.AVIF:
                 waiting.append((spec, part))
             else:
                 yield _rendition(spec, part)
-    yield make_placeholder(pixels)
+    yield make_placeholder(image)
     for spec, part in waiting:
         yield _rendition(spec, part)
     for spec in specs:
@@ -52,27 +55,27 @@ def make_renditions(
 
 def scaled(
     original: bytes, format: Format, specs: Sequence[RenditionSpec], *, max_pixels: int
-) -> Iterator[tuple[Step, Pixels]]:
-    """Yield the pixels of each size, upright and in sRGB, largest first.
+) -> Iterator[tuple[Step, Image.Image]]:
+    """Yield the picture in each size, upright and in sRGB, largest first.
 
     Every size is made of the next larger one, which is several times faster than of the original and no worse to look
     at. Colours are converted, and the picture turned, once the first of these steps has made it smaller.
     """
-    with open_image(BytesIO(original), format, max_pixels) as image:
-        size, orientation = image.size, orientation_of(image)
+    with open_image(BytesIO(original), format, max_pixels) as opened:
+        size, orientation = opened.size, orientation_of(opened)
         needed = plan(turned(size, orientation), specs)[0].size
-        pixels, mode = read(image, original, format, turned(needed, orientation))
-        orientation, icc_profile = orientation_of(image), image.info.get("icc_profile")  # which may follow the pixels
-    del image
+        picture = read(opened, original, format, turned(needed, orientation))
+        orientation, icc_profile = orientation_of(opened), opened.info.get("icc_profile")  # which may follow the pixels
     first, *others = plan(turned(size, orientation), specs)
-    pixels = resize(pixels, turned(first.size, orientation), mode)
-    pixels = finish(pixels, mode, icc_profile, orientation)
-    yield first, pixels
+    image = resize(picture, turned(first.size, orientation))
+    del picture
+    image = upright(to_srgb(image, icc_profile), orientation)
+    image.info = {}  # the metadata, of which some encoders would write what they know
+    yield first, image
     for step in others:
-        pixels = resize(pixels, step.size)
-        yield step, pixels
+        image = resize(image, step.size)
+        yield step, image
 
 
-def _rendition(spec: RenditionSpec, pixels: Pixels) -> Rendition:
-    height, width, _ = pixels.shape
-    return Rendition(spec, width, height, encode(pixels, spec))
+def _rendition(spec: RenditionSpec, image: Image.Image) -> Rendition:
+    return Rendition(spec, image.width, image.height, encode(image, spec))

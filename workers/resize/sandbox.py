@@ -34,8 +34,7 @@ BASE_BYTES = 256 * MEGABYTE
 _STOP_SECONDS = 5.0
 
 ENVIRONMENT = {
-    "VIPS_CONCURRENCY": "1",  # a worker process has one core to itself
-    "OMP_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",  # a worker process has one core to itself
     "MALLOC_ARENA_MAX": "1",
 }
 """All that the processes see: no credentials, no settings."""
