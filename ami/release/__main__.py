@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from ami.release import archive, packages, sbom, wheels
+from ami.release import archive, sbom, wheels
 from ami.release.roles import ReleaseError, Role, choose
 from ami.release.source import PAGES, Source
 
@@ -42,11 +42,9 @@ def release(roles: Iterable[Role], root: Path) -> Path:
         contents[f"wheels/{ours.path.name}"] = ours.path
         for role in roles:
             click.echo(f"==> Collecting the wheels of {role.name}")
-            fetched = packages.fetch(role, root, build / "wheels")
-            lock = (root / role.lock).read_text(encoding="utf-8")
-            theirs, installable = wheels.complete(fetched, lock, Path(folder, role.name))
+            theirs = wheels.fetch(role, root, build / "wheels")
             contents |= {f"wheels/{wheel.path.name}": wheel.path for wheel in theirs}
-            contents[role.lock.as_posix()] = installable.encode()
+            contents[role.lock.as_posix()] = root / role.lock
             contents[f"sbom/{role.name}.cdx.json"] = sbom.write(role, ours, theirs, source)
         return archive.write(source, [role.name for role in roles], contents, build / "release")
 

@@ -12,14 +12,14 @@ from zipfile import ZipFile
 
 from packaging.utils import canonicalize_name
 
-from ami.release.packages import Package
 from ami.release.roles import ReleaseError, Role
 from ami.release.source import Source
+from ami.release.wheels import Wheel
 
 _PROGRAM = Path(__file__).parents[2] / ".venv-tools/bin/cyclonedx-py"
 
 
-def write(role: Role, ours: Package, theirs: Sequence[Package], source: Source) -> bytes:
+def write(role: Role, ours: Wheel, theirs: Sequence[Wheel], source: Source) -> bytes:
     """Return what a role consists of: its packages, with licences, dependencies and hashes, below Photofleet itself.
 
     Raises:

@@ -1,13 +1,10 @@
 """The release artefact: what is in it was tested, is the same whenever it is built, and tells when it is damaged."""
 
-import io
 import json
 import os
 import resource
 import shutil
 import subprocess
-import sys
-import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from zipfile import ZipFile
@@ -17,11 +14,11 @@ from click.testing import CliRunner
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from ami.release import archive, packages, sbom, wheels
+from ami.release import archive, sbom, wheels
 from ami.release.__main__ import main, release
-from ami.release.packages import SOURCE_ONLY, Package
 from ami.release.roles import ROLES, ReleaseError, Role
 from ami.release.source import Source
+from ami.release.wheels import Wheel
 from tests.sources import ROOT, working_tree
 
 WEB = ROLES["web"]
@@ -66,20 +63,14 @@ def repository(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where pip finds packages, which looks nowhere else."""
-    folder = tmp_path / "shelf"
-    folder.mkdir()
-    for name, value in (("CONFIG_FILE", os.devnull), ("NO_INDEX", "1"), ("FIND_LINKS", str(folder))):
+def fake_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Wheel]:
+    """A function that makes a wheel, where pip finds it, which looks nowhere else."""
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    for name, value in (("CONFIG_FILE", os.devnull), ("NO_INDEX", "1"), ("FIND_LINKS", str(shelf))):
         monkeypatch.setenv(f"PIP_{name}", value)
-    return folder
 
-
-@pytest.fixture
-def fake_wheel(shelf: Path) -> Callable[[str, str], Package]:
-    """A function that makes a wheel."""
-
-    def make(name: str, version: str) -> Package:
+    def make(name: str, version: str) -> Wheel:
         path = shelf / f"{name}-{version}-py3-none-any.whl"
         with ZipFile(path, "w") as file:
             about = f"{name}-{version}.dist-info"
@@ -88,40 +79,12 @@ def fake_wheel(shelf: Path) -> Callable[[str, str], Package]:
             file.writestr(f"{about}/METADATA", described)
             file.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
             file.writestr(f"{about}/RECORD", "")
-        return Package.at(path)
+        return Wheel.at(path)
 
     return make
 
 
-@pytest.fixture
-def fake_source(shelf: Path) -> Callable[..., Package]:
-    """A function that makes a source, whose build leaves a file behind, and may say that there is compiled code."""
-
-    def make(name: str, version: str, *, compiled: bool = False) -> Package:
-        files = {
-            "PKG-INFO": f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n",
-            "pyproject.toml": '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n',
-            f"{name}/__init__.py": "LENGTH = 20\n",
-            f"{name}/more.py": "",
-            "setup.py": (
-                "import pathlib, setuptools\n"
-                f"pathlib.Path({str(shelf / 'has-run')!r}).touch()\n"
-                f"setuptools.Distribution.has_ext_modules = lambda self: {compiled}\n"
-                f"setuptools.setup(name={name!r}, version={version!r}, packages=[{name!r}])\n"
-            ),
-        }
-        path = shelf / f"{name}-{version}.tar.gz"
-        with tarfile.open(path, "w:gz") as file:
-            for inner, content in files.items():
-                member = tarfile.TarInfo(f"{name}-{version}/{inner}")
-                member.size = len(content)
-                file.addfile(member, io.BytesIO(content.encode()))
-        return Package.at(path)
-
-    return make
-
-
-def lock(root: Path, role: Role, *pinned: Package) -> None:
+def lock(root: Path, role: Role, *pinned: Wheel) -> None:
     """Write a role's lock."""
     path = root / role.lock
     path.parent.mkdir(exist_ok=True)
@@ -256,131 +219,38 @@ def test_a_build_that_fails_leaves_the_release_that_was_there(repository: Path, 
 
 
 def test_wheels_are_fetched_once_and_checked_at_every_build(
-    repository: Path, tmp_path: Path, fake_wheel: Callable[[str, str], Package]
+    repository: Path, tmp_path: Path, fake_wheel: Callable[[str, str], Wheel]
 ) -> None:
     cache = tmp_path / "cache"
     wheel = fake_wheel("sieve", "1.0")
     lock(repository, WEB, wheel)
-    (fetched,) = packages.fetch(WEB, repository, cache)
+    (fetched,) = wheels.fetch(WEB, repository, cache)
     assert (fetched.pin, fetched.sha256) == (wheel.pin, wheel.sha256)
 
     wheel.path.unlink()
-    assert packages.fetch(WEB, repository, cache) == [fetched]
+    assert wheels.fetch(WEB, repository, cache) == [fetched]
 
     fetched.path.write_bytes(b"Somebody else's.")
     with pytest.raises(ReleaseError, match=r"is not as its lock says: sieve-1\.0.*Delete it, and build again"):
-        packages.fetch(WEB, repository, cache)
+        wheels.fetch(WEB, repository, cache)
 
     lock(repository, WEB, fake_wheel("sieve", "1.1"))
-    assert [wheel.pin for wheel in packages.fetch(WEB, repository, cache)] == ["sieve==1.1"]
+    assert [wheel.pin for wheel in wheels.fetch(WEB, repository, cache)] == ["sieve==1.1"]
     assert len(list(cache.iterdir())) == 1
 
 
 def test_what_has_another_hash_than_its_lock_says_is_not_taken(
-    repository: Path, tmp_path: Path, fake_wheel: Callable[[str, str], Package]
+    repository: Path, tmp_path: Path, fake_wheel: Callable[[str, str], Wheel]
 ) -> None:
     wheel = fake_wheel("sieve", "1.0")
-    lock(repository, WEB, Package(wheel.path, "0" * 64))
-    with pytest.raises(ReleaseError, match="pip could not fetch the packages of web"):
-        packages.fetch(WEB, repository, tmp_path / "cache")
+    lock(repository, WEB, Wheel(wheel.path, "0" * 64))
+    with pytest.raises(ReleaseError, match="pip could not fetch the wheels of web"):
+        wheels.fetch(WEB, repository, tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def built(repository: Path, target: Path) -> tuple[list[Package], str]:
-    """The wheels of the web role, and the lock that goes with them."""
-    fetched = packages.fetch(WEB, repository, target / "cache")
-    return wheels.complete(fetched, (repository / WEB.lock).read_text(encoding="utf-8"), target / "built")
-
-
-def test_a_package_that_has_no_wheel_is_built_and_locked_by_the_hash_of_what_was_built(
-    repository: Path,
-    tmp_path: Path,
-    fake_wheel: Callable[[str, str], Package],
-    fake_source: Callable[..., Package],
-) -> None:
-    wheel, source = fake_wheel("sieve", "1.0"), fake_source("pyvips", "3.2")
-    lock(repository, WEB, wheel, source)
-    theirs, installable = built(repository, tmp_path)
-    assert {package.pin: package.sha256 for package in theirs}["sieve==1.0"] == wheel.sha256
-    (made,) = (package for package in theirs if package.pin == "pyvips==3.2")
-    assert made.path.name == "pyvips-3.2-py3-none-any.whl"
-    assert source.sha256 not in installable
-
-    (tmp_path / "lock.txt").write_text(installable, encoding="utf-8")
-    (tmp_path / "wheels").mkdir()
-    for package in theirs:
-        shutil.copy(package.path, tmp_path / "wheels")
-    # As in provision.sh.
-    options = (
-        "--no-index",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--require-hashes",
-        "--find-links",
-        tmp_path / "wheels",
-    )
-    installed = ("--requirement", tmp_path / "lock.txt", "--target", tmp_path / "installed")
-    subprocess.run((sys.executable, "-m", "pip", "--isolated", "-qq", "install", *options, *installed), check=True)
-    assert (tmp_path / "installed/pyvips/__init__.py").read_text(encoding="utf-8") == "LENGTH = 20\n"
-
-
-def test_what_is_built_from_a_source_is_the_same_wherever_and_whenever_it_is_built(
-    repository: Path, tmp_path: Path, fake_source: Callable[..., Package], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lock(repository, WEB, fake_source("pyvips", "3.2"))
-    first, _ = built(repository, tmp_path / "first")
-    for name, value in (("PYTHONHASHSEED", "7"), ("TZ", "Asia/Tokyo"), ("SOURCE_DATE_EPOCH", "1800000000")):
-        monkeypatch.setenv(name, value)
-    mask = os.umask(0o077)
-    try:
-        second, _ = built(repository, tmp_path / "second and further down")
-    finally:
-        os.umask(mask)
-    assert [wheel.path.read_bytes() for wheel in first] == [wheel.path.read_bytes() for wheel in second]
-
-
-def test_what_was_compiled_for_this_machine_is_not_taken_for_an_image(
-    repository: Path, tmp_path: Path, fake_source: Callable[..., Package]
-) -> None:
-    lock(repository, WEB, fake_source("pyvips", "3.2", compiled=True))
-    with pytest.raises(ReleaseError, match=r"pyvips-3\.2\.tar\.gz was compiled for this machine, to pyvips-3\.2-cp3"):
-        built(repository, tmp_path)
-
-
-@pytest.mark.parametrize(("name", "is_right"), [("sieve", True), ("pyvips", False)], ids=["unnamed", "wrong hash"])
-def test_a_source_is_not_run_that_is_not_named_or_has_another_hash_than_its_lock_says(
-    repository: Path, tmp_path: Path, shelf: Path, fake_source: Callable[..., Package], name: str, is_right: bool
-) -> None:
-    source = fake_source(name, "1.0")
-    lock(repository, WEB, source if is_right else Package(source.path, "0" * 64))
-    with pytest.raises(ReleaseError, match=r"pip could not fetch .* If one has no wheel, name it in SOURCE_ONLY"):
-        built(repository, tmp_path)
-    assert not (shelf / "has-run").exists()
-
-
-def test_where_there_is_a_wheel_nothing_is_built(
-    repository: Path,
-    tmp_path: Path,
-    shelf: Path,
-    fake_wheel: Callable[[str, str], Package],
-    fake_source: Callable[..., Package],
-) -> None:
-    wheel, source = fake_wheel("pyvips", "3.2"), fake_source("pyvips", "3.2")
-    lock(repository, WEB, wheel)
-    either = f"sha256:{wheel.sha256} \\\n    --hash=sha256:{source.sha256}"
-    path = repository / WEB.lock
-    path.write_text(path.read_text(encoding="utf-8").replace(f"sha256:{wheel.sha256}", either), encoding="utf-8")
-    theirs, _ = built(repository, tmp_path)
-    assert [package.sha256 for package in theirs] == [wheel.sha256]
-    assert not (shelf / "has-run").exists()
-
-
-def test_every_package_that_may_be_built_is_one_that_an_image_has() -> None:
-    assert {name for role in ROLES.values() for name in versions(role.lock.name, role.python)} >= SOURCE_ONLY
-
-
 def test_the_bill_of_materials_names_what_is_installed_with_its_hash(
-    repository: Path, fake_wheel: Callable[[str, str], Package]
+    repository: Path, fake_wheel: Callable[[str, str], Wheel]
 ) -> None:
     ours, *theirs = (fake_wheel(name, "1.0") for name in ("photofleet", "celery", "gunicorn", "vine"))
     source = Source.read(repository)

@@ -22,7 +22,7 @@ SHARP_ENOUGH = 1.2
 
 At 1.13, photos of 2048 px were 44 to 53 dB from the reference of `make bench-resize`; at 1.4, 50; fully decoded, 56."""
 
-BAND = 256
+BAND = 192
 """Rows that are made at a time. What is worked on stays in the processor's cache, and takes little memory besides; with
 64 rows, too much is done twice."""
 
@@ -108,6 +108,7 @@ def resize(picture: Image.Image | Pixels, size: Size) -> Image.Image:
         band = Image.new(rows.mode, (size[0], bottom - top))
         resizer.resize_pil(rows, band, ResizeOptions(_LANCZOS, crop_box=box))
         smaller.paste(band, (0, top))
+        del rows, band  # before the next ones are there
     return smaller
 
 

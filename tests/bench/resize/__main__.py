@@ -71,12 +71,12 @@ def measure(photos: Sequence[Photo], rounds: int, run: Mapping[str, Sequence[str
     scaling_2 = scaling(OURS, run[OURS], photos, rounds)
     print("Quality", flush=True)
     with ExitStack() as stack:
-        compared = [stack.enter_context(running(name, run[name])) for name in COMPARED]
+        compared = [stack.enter_context(running(name, run[name])) for name in COMPARED if name in run]
         qualities = quality.compare(photos, compared)
         zones = [quality.compare_one(plate, compared) for plate in zone_plates()]
         ours = compared[0]
         ssims = {format: quality.encoded_ssim(photos, ours, format, MIDDLE) for format in ("jpeg", "webp", "avif")}
-    zone_psnrs = {name: [zone[name][MIDDLE, MIDDLE].psnr_db for zone in zones] for name in COMPARED}
+    zone_psnrs = {name: [zone[name][MIDDLE, MIDDLE].psnr_db for zone in zones] for name in zones[0]}
     return Measured(len(photos), looks, jpeg, formats, scaling_2, qualities, zone_psnrs, ssims)
 
 

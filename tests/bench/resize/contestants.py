@@ -16,6 +16,7 @@ from tests.bench.resize.methods import imagemagick_program
 from tests.bench.resize.photos import Photo
 
 SHARP = "sharp@0.35.5"
+LIBVIPS = ("pyvips==3.2.0", "pyvips-binary==8.18.7")
 THUMBOR = ("thumbor==7.8.0", "pillow==12.3.0")
 
 OURS, SHARP_NORMAL, SHARP_CASCADE, PILLOW_TUNED = "ours", "sharp, per size", "sharp, cascaded by hand", "Pillow, tuned"
@@ -107,14 +108,14 @@ def running(name: str, command: Sequence[str]) -> Iterator[Contestant]:
 
 def commands() -> tuple[dict[str, Sequence[str]], list[str]]:
     """How each contestant is run, in the order of the table, and who is missing."""
-    node, thumbor = _install_sharp(), _install_thumbor()
+    node, libvips, thumbor = _install_sharp(), _install_python(*LIBVIPS), _install_python(*THUMBOR)
     found: Mapping[str, Sequence[str] | None] = {
         "Pillow, from the original": _method(sys.executable, "pillow_naive"),
         "ImageMagick": _method(sys.executable, "imagemagick") if imagemagick_program() else None,
         "Pillow, copy + thumbnail": _method(sys.executable, "pillow_thumbnail"),
         "thumbor's Pillow engine": _method(thumbor, "thumbor") if thumbor else None,
         SHARP_NORMAL: (*node, "normal"),
-        PYVIPS: _method(sys.executable, "pyvips"),
+        PYVIPS: _method(libvips, "pyvips") if libvips else None,
         PILLOW_TUNED: _method(sys.executable, "pillow_tuned"),
         SHARP_CASCADE: (*node, "cascade"),
         OURS: _method(sys.executable, "ours"),
@@ -139,12 +140,14 @@ def _install_sharp() -> Sequence[str]:
     return (node, str(Path(__file__).with_name("sharp.mjs")), str(folder))
 
 
-def _install_thumbor() -> str | None:
-    """The Python that has thumbor; None if it cannot be installed, as where there is no C compiler."""
-    folder = BUILD / THUMBOR[0].replace("==", "-")
+def _install_python(*packages: str) -> str | None:
+    """The Python that has some packages; None if they cannot be installed, as where thumbor finds no C compiler."""
+    folder = BUILD / packages[0].replace("==", "-")
     python = str(folder / "bin" / "python")
-    pip = (python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet", *THUMBOR)
-    _install(folder, (sys.executable, "-m", "venv", "--clear", str(folder)), pip)
+    # pyvips would be compiled against a libvips that pkg-config finds here, in place of pyvips-binary's.
+    pip = ("env", "PKG_CONFIG=false", python, "-m", "pip", "--disable-pip-version-check", "--no-input")
+    install = (*pip, "install", "--quiet", *packages)
+    _install(folder, (sys.executable, "-m", "venv", "--clear", str(folder)), install)
     return python if (folder / ".installed").exists() else None
 
 

@@ -1,7 +1,7 @@
 """Every way in Python to make a photo's files, as its users use it: `python -m tests.bench.resize.methods NAME`.
 
-Each method imports what it needs when it is first called, so that a process holds nothing of the others, and thumbor's
-can be another virtual environment.
+Each method imports what it needs when it is first called, so that a process holds nothing of the others, and thumbor
+and pyvips can have virtual environments of their own.
 """
 
 import shutil
@@ -33,8 +33,8 @@ def ours(original: bytes, sizes: Sizes, formats: Sequence[str]) -> Iterator[byte
     format = sniff(original[:SNIFF_BYTES])
     assert format
     if list(formats) == ["raw"]:
-        for _, pixels in scaled(original, format, specs("jpeg"), max_pixels=MAX_PIXELS):
-            yield pixels.tobytes()
+        for _, image in scaled(original, format, specs("jpeg"), max_pixels=MAX_PIXELS):
+            yield image.convert("RGB").tobytes()
         return
     for made in make_renditions(original, format, specs(*formats), max_pixels=MAX_PIXELS):
         if isinstance(made, Rendition):

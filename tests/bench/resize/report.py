@@ -146,7 +146,7 @@ class Measured:
         print("\nPixels before encoding against a full decode and a float Lanczos-3, PSNR dB / SSIM × 1000;")
         print(f"zone plates at {MIDDLE} px, PSNR dB.\n")
         rows = []
-        for name in COMPARED:
+        for name in self.zone_psnrs:
             means = [_cell(average(self.qualities[name, width])) for width in self._widths]
             rows.append([name, *means, _cell(self._worst_photo(name)), *self.zone_psnrs[name]])
         print_table(["pixels of", *map(str, self._widths), "worst photo", "zone plate", "as JPEG"], rows)
