@@ -1,5 +1,6 @@
 """The catalog's tables. Every query on them stands in this package, and nowhere else."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     DateTime,
     ForeignKey,
     Index,
@@ -15,7 +17,10 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from photofleet.catalog.vector import HalfVector
 
 RESIZE = "resize"
 LABEL = "label"
@@ -24,6 +29,12 @@ STAGES = (RESIZE, LABEL)
 
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 UNFINISHED = (WAITING, RUNNING)
+
+ADDED, CONFIRMED, REMOVED = "added", "confirmed", "removed"
+"""What a person says of a label."""
+
+PERSON = "person:"
+"""How a label's source begins that is a person."""
 
 
 class Base(DeclarativeBase):
@@ -45,7 +56,7 @@ class Photo(Base):
     """One uploaded file, and what was found in its header; sizes in bytes and in pixels as displayed.
 
     `preview` (a tiny WebP) and `colour` (#rrggbb) stand in for the picture until it is there; `renditions_revision`
-    says which setting its renditions were made with.
+    says which setting its renditions were made with, and `labels_source` which model labelled it last.
     """
 
     __tablename__ = "photos"
@@ -82,14 +93,24 @@ class Photo(Base):
     preview: Mapped[bytes | None]
     colour: Mapped[str | None]
     renditions_revision: Mapped[str | None]
+    labels_source: Mapped[str | None]
 
     stages: Mapped[list["Stage"]] = relationship(order_by="Stage.name.desc()", cascade="all, delete-orphan")
     renditions: Mapped[list["Rendition"]] = relationship(
         order_by="Rendition.width, Rendition.format", cascade="all, delete-orphan"
     )
     labels: Mapped[list["PhotoLabel"]] = relationship(
-        order_by="PhotoLabel.confidence.desc()", cascade="all, delete-orphan"
+        order_by="PhotoLabel.confidence.desc(), PhotoLabel.label_id", cascade="all, delete-orphan"
     )
+
+    @property
+    def shown_labels(self) -> list["PhotoLabel"]:
+        """Each label that is sure enough to be shown once, as its surest source says it, the surest first."""
+        surest: dict[str, PhotoLabel] = {}
+        for label in self.labels:
+            if label.confidence >= label.label.least_confidence:
+                surest.setdefault(label.label_id, label)
+        return list(surest.values())
 
 
 class Stage(Base):
@@ -129,14 +150,30 @@ class Rendition(Base):
 
 
 class Label(Base):
-    """A node of the taxonomy: something that a photo can show, with the words for it."""
+    """A node of the taxonomy: something that a photo can show, with the words for it.
+
+    Models' labels are shown from `threshold` on, which comes with the taxonomy, unless an operator has set another.
+    """
 
     __tablename__ = "labels"
+    __table_args__ = (CheckConstraint("adjusted_threshold BETWEEN 0 AND 1", name="adjusted_threshold"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     synonyms: Mapped[list[str]]
     parents: Mapped[list[str]]
+    threshold: Mapped[float] = mapped_column(server_default="0")
+    adjusted_threshold: Mapped[float | None]
+
+    @hybrid_property
+    def least_confidence(self) -> float:
+        """The confidence from which the label is shown."""
+        return self.threshold if self.adjusted_threshold is None else self.adjusted_threshold
+
+    @least_confidence.inplace.expression
+    @classmethod
+    def _least_confidence(cls) -> ColumnElement[float]:
+        return func.coalesce(cls.adjusted_threshold, cls.threshold)
 
 
 class LabelTerm(Base):
@@ -159,7 +196,11 @@ class LabelAncestor(Base):
 
 
 class PhotoLabel(Base):
-    """A label on a photo: how sure of it its source is (0 to 1), and who or what that source is."""
+    """A label on a photo: how sure of it its source is (0 to 1), and who or what that source is.
+
+    That is a model with its version (net@1), or a person (person:ada), who is always sure. What a person has removed
+    is not here, whoever said so.
+    """
 
     __tablename__ = "photo_labels"
     __table_args__ = (
@@ -173,3 +214,40 @@ class PhotoLabel(Base):
     confidence: Mapped[float]
 
     label: Mapped[Label] = relationship(lazy="joined", innerjoin=True)
+
+
+class Correction(Base):
+    """A person's last word on whether a photo shows something, and what a model had said, if it had said so."""
+
+    __tablename__ = "corrections"
+    __table_args__ = (
+        CheckConstraint("verdict IN ('added', 'confirmed', 'removed')", name="verdict"),
+        CheckConstraint("(source IS NULL) = (confidence IS NULL)", name="source"),
+        Index("ix_corrections_label_id", "label_id"),
+    )
+
+    photo_id: Mapped[UUID] = mapped_column(ForeignKey(Photo.id, ondelete="CASCADE"), primary_key=True)
+    label_id: Mapped[str] = mapped_column(ForeignKey(Label.id), primary_key=True)
+    verdict: Mapped[str]
+    person: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+    source: Mapped[str | None]
+    confidence: Mapped[float | None]
+
+
+class Embedding(Base):
+    """What a model saw in a photo, as a vector: photos that look alike have vectors of about the same direction."""
+
+    __tablename__ = "embeddings"
+    __table_args__ = (
+        Index(
+            "ix_embeddings_embedding",
+            "embedding",
+            postgresql_using="hnsw",
+            postgresql_ops={"embedding": "halfvec_cosine_ops"},
+        ),
+    )
+
+    photo_id: Mapped[UUID] = mapped_column(ForeignKey(Photo.id, ondelete="CASCADE"), primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    embedding: Mapped[Sequence[float]] = mapped_column(HalfVector())

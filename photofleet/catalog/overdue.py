@@ -38,7 +38,7 @@ def claim_overdue(
     if its turn has been: if the fleet has started on photos that were announced later.
 
     Any number of sweepers may look at once: one of them finds something, and claims rows that nobody else has locked,
-    until its transaction ends; no worker is kept waiting but one that records renditions of such a photo just then.
+    until its transaction ends; no worker is kept waiting but one that records its results for such a photo just then.
 
     Args:
         session: The transaction.

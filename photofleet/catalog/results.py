@@ -7,7 +7,15 @@ from uuid import UUID
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from photofleet.catalog.models import Photo, PhotoLabel, Rendition
+from photofleet.catalog.models import (
+    REMOVED,
+    Correction,
+    Embedding,
+    LabelAncestor,
+    Photo,
+    PhotoLabel,
+    Rendition,
+)
 
 
 @dataclass(frozen=True)
@@ -65,10 +73,44 @@ def recorded_keys(session: Session, photo_id: UUID) -> set[str]:
     return set(session.scalars(select(Rendition.key).where(Rendition.photo_id == photo_id)))
 
 
-def record_labels(session: Session, photo_id: UUID, source: str, labels: Sequence[FoundLabel]) -> None:
-    """Replace the labels that this source has found on a photo; those of other sources stay."""
-    session.execute(delete(PhotoLabel).where(PhotoLabel.photo_id == photo_id, PhotoLabel.source == source))
+def record_labels(
+    session: Session,
+    photo_id: UUID,
+    source: str,
+    labels: Sequence[FoundLabel],
+    *,
+    embedding: Sequence[float] | None = None,
+) -> None:
+    """Replace what a model has found on a photo; what others have found stays, and a person's word stands.
+
+    Args:
+        session: The transaction.
+        photo_id: The photo.
+        source: The model and its version.
+        labels: What it shows now. Labels that a person has removed are left out, as are kinds of these.
+        embedding: What the model saw, as DIMENSIONS numbers, if it tells.
+    """
+    # First, as it locks the photo's row, so that nobody corrects its labels between reading and writing them.
+    session.execute(
+        update(Photo)
+        .where(Photo.id == photo_id)
+        .values(labels_source=source)
+        .execution_options(synchronize_session=False)
+    )
+    removed = _removed(session, photo_id)
+    for kind in (PhotoLabel, Embedding):
+        session.execute(delete(kind).where(kind.photo_id == photo_id, kind.source == source))
     session.add_all(
         PhotoLabel(photo_id=photo_id, source=source, label_id=label.label_id, confidence=label.confidence)
         for label in labels
+        if label.label_id not in removed
     )
+    if embedding is not None:
+        session.add(Embedding(photo_id=photo_id, source=source, embedding=embedding))
+
+
+def _removed(session: Session, photo_id: UUID) -> set[str]:
+    """The labels that a person has said a photo does not show, with all kinds of them."""
+    corrections = select(Correction.label_id).where(Correction.photo_id == photo_id, Correction.verdict == REMOVED)
+    kinds = select(LabelAncestor.label_id).where(LabelAncestor.ancestor_id.in_(corrections))
+    return set(session.scalars(corrections.union(kinds)))

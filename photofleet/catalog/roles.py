@@ -15,7 +15,7 @@ WORKER = "photofleet_worker"
 
 _ANNOUNCE = "UPDATE (announced_at, announcements)"
 _PROCEED = "UPDATE (state, attempts, error, last_error, updated_at)"
-_ANNOUNCE_AND_RESIZE = "UPDATE (announced_at, announcements, preview, colour, renditions_revision)"
+_RECORD = "UPDATE (announced_at, announcements, preview, colour, renditions_revision, labels_source)"
 
 RIGHTS = {
     WEB: {
@@ -23,18 +23,24 @@ RIGHTS = {
         "photos": f"SELECT, INSERT, {_ANNOUNCE}",
         "stages": f"SELECT, INSERT, {_PROCEED}",
         "renditions": "SELECT",
-        "photo_labels": "SELECT",
-        "labels": "SELECT",
+        "photo_labels": "SELECT, INSERT, DELETE",
+        "corrections": "SELECT, INSERT, UPDATE (verdict, person, at, source, confidence), DELETE",
+        "embeddings": "SELECT",
+        "labels": "SELECT, UPDATE (adjusted_threshold)",
         "label_terms": "SELECT",
         "label_ancestors": "SELECT",
     },
     # Operators sign in so, too: they look, send back dead letters, and have photos tried again.
     WORKER: {
         "alembic_version": "SELECT",
-        "photos": f"SELECT, {_ANNOUNCE_AND_RESIZE}",
+        "photos": f"SELECT, {_RECORD}",
         "stages": f"SELECT, {_PROCEED}",
         "renditions": "SELECT, INSERT, DELETE",
         "photo_labels": "SELECT, INSERT, DELETE",
+        "corrections": "SELECT",
+        "embeddings": "SELECT, INSERT, DELETE",
+        "labels": "SELECT",
+        "label_ancestors": "SELECT",
     },
 }
 """What each may do with which tables. Instances of the version before run on until they are replaced: what only they

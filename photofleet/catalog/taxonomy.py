@@ -21,6 +21,7 @@ class TaxonomyLabel:
     name: str
     synonyms: tuple[str, ...]
     parents: tuple[str, ...]
+    threshold: float = 0.1
 
 
 class Taxonomy:

@@ -19,7 +19,7 @@ def store_taxonomy(connection: Connection) -> None:
     connection.execute(
         upsert.on_conflict_do_update(
             index_elements=[Label.id],
-            set_={name: upsert.excluded[name] for name in ("name", "synonyms", "parents")},
+            set_={name: upsert.excluded[name] for name in ("name", "synonyms", "parents", "threshold")},
         ),
         [
             {
@@ -27,6 +27,7 @@ def store_taxonomy(connection: Connection) -> None:
                 "name": label.name,
                 "synonyms": list(label.synonyms),
                 "parents": list(label.parents),
+                "threshold": label.threshold,
             }
             for label in taxonomy
         ],

@@ -11,7 +11,7 @@ from photofleet.catalog.photos import NewPhoto, add_photo
 from photofleet.catalog.results import FoundLabel, StoredRendition, record_labels, record_renditions
 from photofleet.catalog.stages import finish_stage, start_stage
 
-PEMBROKE, TABBY, ESPRESSO = "n02113023", "n02123045", "n07920052"
+PEMBROKE, TABBY, ESPRESSO, DOG = "n02113023", "n02123045", "n07920052", "n02084071"
 
 
 def create_photo(session: Session, **changes: Any) -> Photo:

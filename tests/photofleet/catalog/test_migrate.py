@@ -7,13 +7,14 @@ from sqlalchemy import Engine, create_engine, func, make_url, select, text
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.migrate import is_current, migrate, upgrade_schema
-from photofleet.catalog.models import Base, Label, LabelAncestor
+from photofleet.catalog.models import Base, Label, LabelAncestor, Photo
 from photofleet.catalog.taxonomy import load_taxonomy
 from photofleet.local.postgres import EmbeddedPostgres
 from tests.photofleet.catalog.factories import PEMBROKE, create_finished_photo
 
 
 @pytest.mark.filterwarnings("ignore:Can't validate argument 'dialect_options'")  # of how itself reads NOT VALID
+@pytest.mark.filterwarnings("ignore:Did not recognize type 'halfvec'")
 def test_the_migrations_make_exactly_the_tables_that_the_models_describe(catalog: Engine) -> None:
     with catalog.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
@@ -22,13 +23,13 @@ def test_the_migrations_make_exactly_the_tables_that_the_models_describe(catalog
 
 @pytest.fixture
 def before(postgres: EmbeddedPostgres) -> Iterator[Engine]:
-    """A database of its own, as the version before left it, with one photo and its rendition."""
+    """A database of its own, as the version before left it, with one photo and its label."""
     server = create_engine(postgres.url, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.execute(text("CREATE DATABASE before"))
     engine = create_engine(make_url(postgres.url).set(database="before"))
     with engine.begin() as connection:
-        upgrade_schema(connection, "0002")
+        upgrade_schema(connection, "0003")
         for statement in OF_THE_VERSION_BEFORE:
             connection.execute(text(statement))
     yield engine
@@ -41,24 +42,25 @@ def before(postgres: EmbeddedPostgres) -> Iterator[Engine]:
 OF_THE_VERSION_BEFORE = [
     "INSERT INTO photos (id, owner, filename, sha256, size, format, width, height, request_id)"
     " VALUES (gen_random_uuid(), 'ada', 'cat.jpg', sha256(gen_random_uuid()::text::bytea), 1, 'jpeg', 4, 3, 'r1')",
-    "INSERT INTO renditions (photo_id, name, format, width, height, size, key)"
-    " SELECT id, 'w160', 'jpeg', 160, 120, 900, 'key' FROM photos ON CONFLICT DO NOTHING",
-    "UPDATE photos SET announced_at = now(), announcements = announcements + 1",
-    "DELETE FROM renditions WHERE name = 'w320'",
+    "INSERT INTO labels (id, name, synonyms, parents) VALUES ('n0', 'phlogiston', '{}', '{}')"
+    " ON CONFLICT (id) DO UPDATE SET name = excluded.name",
+    "INSERT INTO photo_labels (photo_id, label_id, source, confidence)"
+    " SELECT id, 'n0', 'net@1', 0.9 FROM photos ON CONFLICT DO NOTHING",
+    "DELETE FROM photo_labels WHERE source = 'net@0'",
 ]
 """What it writes to the tables that have changed since."""
 
 
-def test_what_the_version_before_stored_fits_and_is_outdated_and_it_goes_on(before: Engine) -> None:
+def test_what_the_version_before_stored_is_shown_and_outdated_and_it_goes_on(before: Engine) -> None:
     migrate(before)
 
     with before.begin() as connection:
         for statement in OF_THE_VERSION_BEFORE:
             connection.execute(text(statement))
-        photos = connection.execute(text("SELECT preview, colour, renditions_revision FROM photos")).all()
-        modes = connection.execute(text("SELECT mode FROM renditions")).scalars().all()
-    assert photos == [(None, None, None)] * 2
-    assert modes == ["fit", "fit"]
+    with Session(before) as session:
+        photos = session.scalars(select(Photo)).all()
+        assert [photo.labels_source for photo in photos] == [None, None]
+        assert [[label.confidence for label in photo.shown_labels] for photo in photos] == [[0.9], [0.9]]
 
 
 def test_migrating_again_changes_nothing_and_keeps_the_photos(catalog: Engine, session: Session) -> None:

@@ -10,9 +10,8 @@ from sqlalchemy.orm import Session
 from photofleet.catalog.models import Photo, Stage
 from photofleet.catalog.outdated import reopen_outdated
 from photofleet.catalog.overdue import claim_overdue, note_announced
-from photofleet.catalog.results import FoundLabel, record_labels
 from photofleet.catalog.stages import finish_stage, start_stage
-from tests.photofleet.catalog.factories import PEMBROKE, create_finished_photo, create_photo
+from tests.photofleet.catalog.factories import create_finished_photo, create_photo
 
 OVERDUE = timedelta(minutes=10)
 MINUTE = timedelta(minutes=1)
@@ -84,7 +83,7 @@ def test_a_sweeper_does_not_keep_workers_waiting(session: Session, another_sessi
     assert len(claim_overdue(session, overdue=OVERDUE, limit=10)) == 1
 
     another_session.execute(text("SET LOCAL lock_timeout = '1s'"))
-    record_labels(another_session, photo.id, "net@1", [FoundLabel(PEMBROKE, 0.9)])
+    start_stage(another_session, photo.id, "label")
     another_session.commit()
 
 

@@ -2,12 +2,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from photofleet.catalog.models import CONFIRMED, REMOVED, Correction, Embedding, Label
 from photofleet.catalog.photos import get_photo
 from photofleet.catalog.results import FoundLabel, StoredRendition, record_labels, record_renditions, recorded_keys
-from tests.photofleet.catalog.factories import ESPRESSO, PEMBROKE, TABBY, create_photo
+from tests.photofleet.catalog.factories import DOG, ESPRESSO, PEMBROKE, TABBY, create_photo
 
 LARGE = StoredRendition("w640", "jpeg", 640, 480, 9000, "renditions/x/w640.jpg", "fit")
 SMALL = StoredRendition("square", "webp", 160, 160, 900, "renditions/x/square.webp", "cover")
@@ -64,3 +66,48 @@ def test_a_source_replaces_its_own_labels_and_leaves_those_of_others(session: Se
         (TABBY, "ada", 1),
         (PEMBROKE, "net@1", 0.8),
     ]
+
+
+def test_what_a_person_has_removed_does_not_come_back_and_neither_do_kinds_of_it(session: Session) -> None:
+    photo = create_photo(session)
+    for label_id in (DOG, ESPRESSO):
+        session.add(Correction(photo_id=photo.id, label_id=label_id, verdict=REMOVED, person="ada"))
+    session.add(Correction(photo_id=photo.id, label_id=TABBY, verdict=CONFIRMED, person="ada"))
+    found = [FoundLabel(label_id, 0.9) for label_id in (PEMBROKE, ESPRESSO, TABBY)]
+
+    record_labels(session, photo.id, "net@2", found)
+    session.expire_all()
+
+    assert [label.label_id for label in photo.labels] == [TABBY]
+
+
+def test_labels_are_shown_from_the_confidence_that_they_need_each_once_as_the_surest_source_says(
+    session: Session,
+) -> None:
+    photo = create_photo(session)
+    session.get_one(Label, TABBY).adjusted_threshold = 0.6
+    session.get_one(Label, ESPRESSO).adjusted_threshold = 0
+    record_labels(session, photo.id, "net@1", [FoundLabel(PEMBROKE, 0.7), FoundLabel(TABBY, 0.59)])
+    record_labels(session, photo.id, "net@2", [FoundLabel(PEMBROKE, 0.8), FoundLabel(ESPRESSO, 0.01)])
+    session.expire_all()
+
+    assert [(label.label_id, label.source) for label in photo.shown_labels] == [
+        (PEMBROKE, "net@2"),
+        (ESPRESSO, "net@2"),
+    ]
+    least = session.scalars(select(Label.id).where(Label.least_confidence == 0.6)).all()
+    assert least == [TABBY]
+    session.rollback()
+
+
+def test_the_model_that_labelled_last_is_known_and_what_it_saw(session: Session) -> None:
+    photo, other = create_photo(session), create_photo(session)
+    record_labels(session, photo.id, "net@1", [], embedding=[1, *[0] * 255])
+    record_labels(session, photo.id, "net@2", [], embedding=[0, 0.5, *[0] * 254])
+    record_labels(session, photo.id, "net@2", [], embedding=[0, 0.25, *[0] * 254])
+    record_labels(session, other.id, "net@2", [])
+    session.expire_all()
+
+    assert [photo.labels_source, other.labels_source] == ["net@2", "net@2"]
+    seen = {row.source: row.embedding[:2] for row in session.scalars(select(Embedding))}
+    assert seen == {"net@1": [1, 0], "net@2": [0, 0.25]}

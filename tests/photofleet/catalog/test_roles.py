@@ -52,6 +52,8 @@ def rds(postgres: EmbeddedPostgres) -> Iterator[psycopg.Connection]:
         connection.execute(sql.SQL("CREATE ROLE master LOGIN CREATEROLE CREATEDB PASSWORD {}").format(PASSWORD))
         connection.execute(sql.SQL("GRANT {} TO master WITH ADMIN OPTION").format(sql.Identifier(RDS_IAM)))
         connection.execute("CREATE DATABASE rds OWNER master")
+        with psycopg.connect(postgres.url.replace("+psycopg", ""), dbname=DATABASE, autocommit=True) as superuser:
+            superuser.execute("CREATE EXTENSION vector")  # which the master of RDS may do
         yield connection
         connection.execute("DROP DATABASE rds WITH (FORCE)")
         for role in (WEB, WORKER, MASTER, RDS_IAM):
@@ -239,13 +241,15 @@ EVERYBODY = [
     "UPDATE renditions SET key = 'mine'",
     "UPDATE renditions SET mode = 'cover'",
     "UPDATE labels SET name = 'mine'",
+    "UPDATE labels SET threshold = 0",
+    "UPDATE photo_labels SET confidence = 1",
     "INSERT INTO label_terms VALUES ('n02113023', 'mine')",
     "UPDATE alembic_version SET version_num = '0001'",
 ]
 OF_WORKERS = [
     f"SET ROLE {WORKER}",
-    "INSERT INTO photo_labels SELECT id, 'n02113023', 'mine', 1 FROM photos",
-    "DELETE FROM photo_labels",
+    "UPDATE photos SET labels_source = 'mine'",
+    "DELETE FROM embeddings",
     "INSERT INTO renditions SELECT id, 'w1', 'jpeg', 1, 1, 1, '' FROM photos",
     "DELETE FROM renditions",
     "UPDATE photos SET preview = 'mine'",
@@ -257,6 +261,8 @@ OF_THE_WEB_TIER = [
     "INSERT INTO photos SELECT * FROM photos",
     "INSERT INTO stages SELECT * FROM stages",
     "SELECT FROM label_terms",
+    "INSERT INTO corrections SELECT id, 'n02113023', 'removed', 'mine' FROM photos",
+    "UPDATE labels SET adjusted_threshold = 0",
 ]
 
 
