@@ -1,8 +1,8 @@
 """A Celery loader with which some pictures break the worker that works on them.
 
 `CELERY_LOADER=tests.faulty_decoder:Loader` is Celery's own hook, so that the workers stay those of the service; only
-what decodes JPEG has faults. In the label fleet that is Pillow, whose own hook `register_open` is. The resize fleet
-decodes in a sandbox, which such pictures could not leave; there they break the process that starts it.
+what decodes uploaded files has faults. Fleets decode these in a sandbox, which such pictures could not leave; here they
+break the process that starts it.
 """
 
 import os
@@ -15,7 +15,8 @@ from functools import partial
 from typing import IO, Any
 
 from celery.loaders.app import AppLoader
-from PIL import Image, JpegImagePlugin
+
+_DECODERS = (("workers.resize.tasks", "render"), ("workers.label.pictures", "read_squares_of_stranger"))
 
 
 class Fault(Enum):
@@ -35,19 +36,14 @@ class Loader(AppLoader):  # type: ignore[misc]  # Celery has no types
 
     def on_worker_init(self) -> None:
         """Put the faults in before the worker's processes are forked."""
-        Image.register_open("JPEG", _open, JpegImagePlugin._accept)
-        if resize := sys.modules.get("workers.resize.tasks"):
-            resize.render = partial(_render, resize.render)
+        for module, name in _DECODERS:
+            if loaded := sys.modules.get(module):
+                setattr(loaded, name, partial(_decode, getattr(loaded, name)))
 
 
-def _open(file: IO[bytes], filename: str) -> Any:
-    _break_by(file)
-    return JpegImagePlugin.jpeg_factory(file, filename)
-
-
-def _render(render: Callable[..., Any], original: IO[bytes], *args: Any, **kwargs: Any) -> Any:
+def _decode(decode: Callable[..., Any], original: IO[bytes], *args: Any, **kwargs: Any) -> Any:
     _break_by(original)
-    return render(original, *args, **kwargs)
+    return decode(original, *args, **kwargs)
 
 
 def _break_by(file: IO[bytes]) -> None:

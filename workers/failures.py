@@ -9,8 +9,8 @@
                  limit                              one failed: given up      dead-letter queue
     out of       an allocation beyond the limit     as transient              as transient
     memory       of workers/memory.py
-    outage       the database or AWS is away        waiting; where that can   comes again after such a time
-                                                    be recorded, it does not
+    outage       the database or AWS is away, or    waiting; where that can   comes again after such a time
+                 the work raises `Outage`           be recorded, it does not
                                                     count as an attempt
     hung         killed at the hard time limit      running until the next    comes again after such a time; the
     poison       its process dies                   attempt; after the last   attempt after the last goes to the
@@ -47,6 +47,10 @@ DIED = "The process of its last attempt died or hung."
 
 CleanUp = Callable[[Session, UUID], None]
 """Removes what attempts with a photo have left outside of the catalog, and the catalog does not know."""
+
+
+class Outage(Exception):  # noqa: N818 - as `BadImage`
+    """Something that work needs, whatever the photo, is away."""
 
 
 class PhotoTask(Task):  # type: ignore[misc]  # Celery has no types
@@ -130,8 +134,9 @@ def settle(name: str, photo_id: UUID, attempt: int | Refusal | None, error: Exce
 
 
 def is_outage(error: Exception) -> bool:
-    """Whether the database or AWS is away, or knows us no more: no photo is to be given up for that."""
-    return isinstance(error, (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)) or is_storage_outage(error)
+    """Whether the database or AWS is away, or knows us no more, or such: no photo is to be given up for that."""
+    is_ours = isinstance(error, (Outage, exc.OperationalError, exc.InterfaceError, exc.TimeoutError))
+    return is_ours or is_storage_outage(error)
 
 
 def _give_up(name: str, photo_id: UUID, last_error: str, clean_up: CleanUp) -> Reject:

@@ -1,4 +1,8 @@
-"""What every process of a worker is held to."""
+"""What every process of a worker is held to that works on photos.
+
+A worker whose pool is of threads is held to nothing: with a GPU, its libraries take address space beyond any measure.
+There, the files of strangers are decoded in processes with limits of their own (workers/sandbox).
+"""
 
 from typing import Any
 

@@ -8,6 +8,7 @@ import socket
 from threading import Thread
 from typing import Any
 
+from celery.concurrency.thread import TaskPool as ThreadPool
 from celery.signals import worker_process_init, worker_ready
 
 
@@ -24,8 +25,10 @@ def _set_up(address: str) -> None:
     def in_process(**_: Any) -> None:
         os.eventfd_write(process_is_up, 1)
 
-    def in_worker(**_: Any) -> None:
+    def in_worker(sender: Any, **_: Any) -> None:
         Thread(target=tell, daemon=True).start()
+        if isinstance(sender.pool, ThreadPool):  # the one process there is
+            in_process()
 
     worker_process_init.connect(in_process, weak=False)
     worker_ready.connect(in_worker, weak=False)

@@ -6,7 +6,8 @@ workers/failures.py.
 
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import IO
 from uuid import UUID
@@ -31,8 +32,8 @@ Record = Callable[[Session], bool | None]
 Returns whether they have replaced others, which are to be cleaned up.
 """
 
-Work = Callable[[Photo, IO[bytes]], Record]
-"""Takes a photo and its original, a real file, and returns what stores the results."""
+Work = Callable[[Photo], Record]
+"""Does a stage's own work on a photo, and returns what stores the results."""
 
 
 def _nothing(*_: object) -> None:
@@ -79,6 +80,19 @@ def run_stage(
         raise rejection
 
 
+@contextmanager
+def fetched_original(photo: Photo) -> Iterator[IO[bytes]]:
+    """Fetch a photo's uploaded file, and give it, a real file, for the length of a with block.
+
+    Raises:
+        DamagedTransferError: What arrived is not what was uploaded.
+        STORAGE_ERRORS: What S3 answers instead.
+    """
+    with tempfile.TemporaryFile() as original:
+        get_original(photo.id, original, size=photo.size, sha256=photo.sha256)
+        yield original
+
+
 def _start(name: str, photo_id: UUID) -> int | Refusal:
     with transaction() as session:
         # The message of an attempt that died appears again after this time. One that comes sooner is a second copy.
@@ -92,13 +106,11 @@ def _work(name: str, photo_id: UUID, attempt: int, work: Work, clean_up: CleanUp
         photo = get_present_photo(session, photo_id)
     if photo is None:  # deleted since the stage was started
         return None
-    with tempfile.TemporaryFile() as original:
-        get_original(photo_id, original, size=photo.size, sha256=photo.sha256)
-        try:
-            record = work(photo, original)
-        except BadImage as bad:
-            logger.warning("%s: the image is bad: %s (%r)", name, bad, bad.__cause__)
-            return bad
+    try:
+        record = work(photo)
+    except BadImage as bad:
+        logger.warning("%s: the image is bad: %s (%r)", name, bad, bad.__cause__)
+        return bad
     with transaction() as session:
         is_first = finish_stage(session, photo_id, name)
         has_replaced = record(session) if is_first else None

@@ -200,7 +200,7 @@ def cpu_s() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     total = usage.ru_utime + usage.ru_stime
     for child in psutil.Process().children():
-        if "workers.resize.nursery" in child.cmdline():
+        if "workers.sandbox.nursery" in child.cmdline():
             total += sum(child.cpu_times()[:4])  # its own, and that of its children
     return total
 

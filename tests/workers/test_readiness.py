@@ -23,9 +23,9 @@ def systemd() -> Iterator[socket.socket]:
         yield heard
 
 
-@pytest.mark.parametrize("is_abstract", [False, True])
+@pytest.mark.parametrize(("is_abstract", "pool"), [(False, "prefork"), (True, "prefork"), (False, "threads")])
 def test_a_worker_tells_systemd_once_that_it_is_up(
-    cloud: Mapping[str, str], queues: Queues, systemd: socket.socket, tmp_path: Path, is_abstract: bool
+    cloud: Mapping[str, str], queues: Queues, systemd: socket.socket, tmp_path: Path, is_abstract: bool, pool: str
 ) -> None:
     address = f"@photofleet-{secrets.token_hex(8)}" if is_abstract else str(tmp_path / "notify")
     systemd.bind(address.replace("@", "\0", 1) if is_abstract else address)
@@ -36,7 +36,7 @@ def test_a_worker_tells_systemd_once_that_it_is_up(
         told.append(systemd.recv(1000))
         return True
 
-    with running((*command, "--concurrency", "2"), hear, {**cloud, "NOTIFY_SOCKET": address}):
+    with running((*command, "--pool", pool, "--concurrency", "2"), hear, {**cloud, "NOTIFY_SOCKET": address}):
         systemd.settimeout(1)
         with pytest.raises(TimeoutError):
             hear()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO
-from typing import IO, Any
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,7 +15,7 @@ from photofleet import storage
 from photofleet.catalog import stages
 from photofleet.catalog.identifiers import uuid7
 from photofleet.catalog.models import Photo
-from photofleet.catalog.outdated import reopen_outdated
+from photofleet.catalog.outdated import renditions_of, reopen_outdated
 from photofleet.catalog.photos import get_photo
 from photofleet.images.formats import Format
 from photofleet.images.renditions import revision
@@ -161,7 +161,7 @@ def outdate(session: Session, change_settings: Callable[..., None]) -> Callable[
 
     def refresh(photo: Photo) -> None:
         change_settings(renditions="w100 100")
-        assert reopen_outdated(session, photo.id, revision(get_settings().rendition_specs))
+        assert reopen_outdated(session, photo.id, renditions_of(revision(get_settings().rendition_specs)))
         session.commit()
 
     return refresh
@@ -268,10 +268,10 @@ def test_of_two_attempts_the_slower_leaves_nothing_behind(
 ) -> None:
     from workers.resize.tasks import delete_unrecorded, make_renditions
 
-    def overtaken(photo: Photo, original: IO[bytes]) -> Record:
+    def overtaken(photo: Photo) -> Record:
         resize(str(photo.id), "r2")
         change_settings(renditions="w100 100")
-        return make_renditions(photo, original)
+        return make_renditions(photo)
 
     photo = upload(encode(corners(), Format.JPEG))
     run_stage("resize", photo.id, "r1", overtaken, delete_unrecorded)
@@ -290,8 +290,8 @@ def test_an_attempt_from_before_a_refresh_does_not_record_what_may_be_deleted(
 ) -> None:
     from workers.resize.tasks import delete_unrecorded, make_renditions
 
-    def outlived(photo: Photo, original: IO[bytes]) -> Record:
-        record = make_renditions(photo, original)
+    def outlived(photo: Photo) -> Record:
+        record = make_renditions(photo)
         resize(str(photo.id), "r2")
         outdate(photo)
         return record

@@ -1,202 +1,121 @@
-"""A photo's renditions, made in a process of their own that is held to limits by the operating system."""
+"""A photo's renditions, made in the sandbox: what it is asked for, and what it may answer."""
 
 import atexit
-import json
-import os
-import resource
-import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import astuple
-from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from photofleet.images.formats import Format
-from photofleet.images.renditions import RenditionSpec
-from workers.image import BadImage
-from workers.image.opening import WORKING_BYTES_PER_PIXEL
-from workers.memory import MEGABYTE
-from workers.resize.answers import DecoderError, SandboxError, read_answers
+from photofleet.images.formats import SNIFF_BYTES, Format, sniff
+from photofleet.images.renditions import MAX_SIDE, Mode, RenditionSpec
+from workers.resize.renditions import make_renditions
 from workers.resize.results import Placeholder, Rendition
+from workers.sandbox import Sandbox, SandboxError
+from workers.sandbox.answers import RESULT, Answer, Header, Work
 
-CPU_SECONDS = 60
-"""What one photo may take of a processor's time: many times what the largest takes."""
+MAX_PREVIEW_BYTES = 1024
 
-SECONDS = 100
-"""What one photo may take by the clock, with the storing of its renditions: less than the task, so that it can tell."""
+_PLACEHOLDER, _RENDITION = RESULT, RESULT + 1
 
-BASE_BYTES = 256 * MEGABYTE
-"""What a photo's process may take whatever the picture: the program with its libraries takes about 50 MB."""
+_MAX_BYTES_PER_PIXEL = 4
+"""More than the best quality of noise takes in any format that we make."""
 
-_STOP_SECONDS = 5.0
+_MAX_OVERHEAD_BYTES = 65_536
+"""Of a file, beside its pixels."""
 
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",  # a worker process has one core to itself
-    "MALLOC_ARENA_MAX": "1",
-}
-"""All that the processes see: no credentials, no settings."""
-
-_AT_FAULT = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP)
-"""Signals that a decoder ends by when it does what it must not, or gets no memory where it cannot do without."""
+_COLOUR = re.compile(rb"#[0-9a-f]{6}")
 
 
 def render(
-    original: IO[bytes], format: Format, specs: Sequence[RenditionSpec], *, max_pixels: int
+    original: IO[bytes],
+    format: Format,
+    specs: Sequence[RenditionSpec],
+    *,
+    max_pixels: int,
+    sandbox: Sandbox | None = None,
 ) -> Generator[Placeholder | Rendition, None, None]:
-    """Make a photo's placeholder and renditions; see `Sandbox.render`."""
-    return _sandbox.render(original, format, specs, max_pixels=max_pixels)
+    """Yield a photo's placeholder and renditions, each while the next is made; see `make_renditions`.
 
-
-class Sandbox:
-    """Makes renditions in processes of their own, one for each photo.
-
-    Args:
-        work: What makes them, as `module:function`; it is called like `renditions.make_renditions`.
-        cpu_seconds: How much of a processor's time one photo may take.
-        seconds: How long one photo may take.
+    Whoever stops before the end closes the iterator, or drops it. What is raised is said at `Sandbox.run`.
     """
-
-    def __init__(
-        self,
-        work: str = "workers.resize.renditions:make_renditions",
-        *,
-        cpu_seconds: int = CPU_SECONDS,
-        seconds: float = SECONDS,
-    ) -> None:
-        self._work, self._cpu_seconds, self._seconds = work, cpu_seconds, seconds
-        self._idle: _Nursery | None = None
-
-    def render(
-        self, original: IO[bytes], format: Format, specs: Sequence[RenditionSpec], *, max_pixels: int
-    ) -> Generator[Placeholder | Rendition, None, None]:
-        """Yield a photo's placeholder and renditions, each while the next is made.
-
-        Whoever stops before the end closes the iterator, or drops it; then the photo's process is ended.
-
-        Args:
-            original: The whole file. It must be a real one; its position does not matter.
-            format: What it is.
-            specs: The renditions to make.
-            max_pixels: The limit on its width × height × frames. What memory it may take follows from this.
-
-        Raises:
-            BadImage: The file is at fault; so it is where a decoder crashes, or takes too much memory or time.
-            SandboxError: We are, or may be: the process was killed, say, took too long on a machine that may have more
-                to do, or answered something else than renditions.
-        """
-        memory, is_scarce = _memory(original, max_pixels)
-        request = {
-            "format": format,
-            "specs": [astuple(spec) for spec in specs],
-            "max_pixels": max_pixels,
-            "memory": memory,
-            "is_scarce": is_scarce,
-            "cpu_seconds": self._cpu_seconds,
-            "seconds": self._seconds,
-        }
-        nursery, self._idle = self._idle, None  # another photo that begins meanwhile gets one of its own
-        if nursery is not None and not nursery.is_alive():
-            nursery.stop()
-            nursery = None
-        nursery = nursery or _Nursery(self._work)
-        try:
-            with nursery.ask(request, original) as answers:
-                error = yield from read_answers(answers, specs, max_pixels=max_pixels)
-            status, is_overdue = nursery.await_child()
-        except BaseException:
-            nursery.stop()
-            raise
-        self.close()
-        self._idle = nursery
-        if isinstance(error, EOFError) and is_overdue:
-            error = SandboxError(f"the photo took longer than {self._seconds} seconds")
-        elif isinstance(error, EOFError):
-            error = _verdict(status, is_scarce=is_scarce)
-        if error is not None:
-            raise error
-
-    def close(self) -> None:
-        """End what waits for the next photo. It also ends by itself when this process does."""
-        nursery, self._idle = self._idle, None
-        if nursery is not None:
-            nursery.stop()
+    arguments = {"format": format, "specs": [astuple(spec) for spec in specs], "max_pixels": max_pixels}
+    expected = Renditions(specs, max_pixels)
+    with closing((sandbox or _sandbox).run(original, arguments, expected, max_pixels=max_pixels)) as answers:
+        for answer in answers:
+            yield expected.read(answer)
 
 
-class _Nursery:
-    """A running nursery (workers/resize/nursery.py), as seen from the worker."""
+class Renditions:
+    """What results there have to be: a placeholder, and of each rendition at most one."""
 
-    def __init__(self, work: str) -> None:
-        self._control, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                (sys.executable, "-sP", "-m", "workers.resize.nursery", str(theirs.fileno()), work),
-                env=ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(sys.path)},  # it is installed where this program is
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
+    def __init__(self, specs: Sequence[RenditionSpec], max_pixels: int) -> None:
+        self._specs, self._max_pixels = specs, max_pixels
+        self._owed = set(range(len(specs)))
+        self._has_placeholder = False
 
-    def is_alive(self) -> bool:
-        """Whether it runs, and is a child of this process: one that was forked needs its own."""
-        return self._process.poll() is None
+    def check(self, header: Header) -> None:
+        """Refuse what was not asked for, or is larger than it can be. Raises SandboxError."""
+        match header.kind:
+            case kind if kind == _RENDITION and header.number in self._owed:
+                self._owed.remove(header.number)
+                self._check_size(header)
+            case kind if kind == _PLACEHOLDER and not self._has_placeholder:
+                self._has_placeholder = True
+                if header.size > len("#rrggbb") + MAX_PREVIEW_BYTES:
+                    raise SandboxError(f"answered with a placeholder of {header.size} bytes")
+            case _:
+                raise SandboxError(f"answered out of turn: {header}")
 
-    @contextmanager
-    def ask(self, request: dict[str, object], original: IO[bytes]) -> Iterator[IO[bytes]]:
-        """Begin with a photo, and give where its answers can be read."""
-        # Opened anew, it can only be read, and has a position of its own.
-        file = Path(f"/dev/fd/{original.fileno()}")
-        receiver, sender = os.pipe()
-        with open(receiver, "rb") as answers:  # noqa: PTH123 - a descriptor has no path
-            with open(sender, "wb") as theirs, file.open("rb") as read_only:  # noqa: PTH123
-                descriptors = [read_only.fileno(), theirs.fileno()]
-                socket.send_fds(self._control, [json.dumps(request).encode() + b"\n"], descriptors)
-            yield answers
+    def is_complete(self) -> bool:
+        """Whether nothing is missing: there are fewer renditions of what does not move."""
+        return self._has_placeholder
 
-    def await_child(self) -> tuple[int, bool]:
-        """Return how the photo's process ended, as `os.waitpid` does, and whether its time was over."""
-        line = self._control.recv(16)
-        if not line:
-            raise SandboxError("the nursery ended amid a photo")
-        status, is_overdue = map(int, line.split())
-        return status, bool(is_overdue)
+    def read(self, answer: Answer) -> Placeholder | Rendition:
+        """Return what an answer holds. Raises SandboxError where that is something else than it says."""
+        if answer.kind == _PLACEHOLDER:
+            return _placeholder(answer.data)
+        spec = self._specs[answer.number]
+        if sniff(answer.data[:SNIFF_BYTES]) is not spec.format:
+            raise SandboxError(f"answered with a {spec.name} that is no {spec.format.display_name}")
+        return Rendition(spec, answer.width, answer.height, answer.data)
 
-    def stop(self) -> None:
-        """End it, and the process of a photo that is under way."""
-        self._control.close()  # which tells it
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+    def _check_size(self, header: Header) -> None:
+        _, index, width, height, size = header
+        spec, most = self._specs[index], self._max_pixels
+        fits = 1 <= width <= spec.width and 1 <= height <= (spec.height or MAX_SIDE) and width * height <= most
+        pixels = most if spec.mode is Mode.ANIMATION else width * height  # those of all its frames
+        if not fits or size > pixels * _MAX_BYTES_PER_PIXEL + _MAX_OVERHEAD_BYTES:
+            raise SandboxError(f"answered with a {spec.name} of {width} × {height} pixels in {size} bytes")
 
 
-def _memory(original: IO[bytes], max_pixels: int) -> tuple[int, bool]:
-    """Return how many bytes a photo's process may take, and whether that is scarce, as we have no more ourselves."""
-    original.flush()
-    wanted = BASE_BYTES + 2 * os.fstat(original.fileno()).st_size + WORKING_BYTES_PER_PIXEL * max_pixels
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    return (most, True) if 0 <= most < wanted else (wanted, False)
+def answering(make: Callable[..., Iterator[Placeholder | Rendition]]) -> Work:
+    """Return what has a function like `make_renditions` work in the sandbox."""
+
+    def work(content: bytes, arguments: dict[str, Any]) -> Iterator[Answer]:
+        specs = tuple(
+            RenditionSpec(name, width, height, Mode(mode), Format.named(format), quality, effort)
+            for name, width, height, mode, format, quality, effort in arguments["specs"]
+        )
+        format = Format.named(arguments["format"])
+        for result in make(content, format, specs, max_pixels=arguments["max_pixels"]):
+            match result:
+                case Placeholder(preview, colour):
+                    yield Answer(_PLACEHOLDER, colour.encode() + (preview or b""))
+                case Rendition(spec, width, height, data):
+                    yield Answer(_RENDITION, data, specs.index(spec), width, height)
+
+    return work
 
 
-def _verdict(status: int, *, is_scarce: bool) -> Exception:
-    """Return what there is to raise for a process that broke off its answers and ended so."""
-    if not os.WIFSIGNALED(status):
-        return SandboxError(f"the photo's process ended amid its answers, with exit code {os.WEXITSTATUS(status)}")
-    number = os.WTERMSIG(status)
-    if number == signal.SIGXCPU:
-        sentence = "The file takes far more work to decode than other pictures of its size."
-    elif number in _AT_FAULT and not is_scarce:
-        sentence = "The file cannot be decoded: the decoder crashes on it."
-    else:
-        return SandboxError(f"the photo's process was killed by signal {number}")
-    bad = BadImage(f"{sentence} Export the picture again and upload the new file.")
-    bad.__cause__ = DecoderError(signal.Signals(number).name)
-    return bad
+def _placeholder(content: bytes) -> Placeholder:
+    colour, preview = content[: len("#rrggbb")], content[len("#rrggbb") :]
+    if not _COLOUR.fullmatch(colour) or (preview and sniff(preview) is not Format.WEBP):
+        raise SandboxError("answered with a placeholder that is none")
+    return Placeholder(preview or None, colour.decode())
 
 
-_sandbox = Sandbox()
+work = answering(make_renditions)
+
+_sandbox = Sandbox("workers.resize.sandbox:work")
 atexit.register(_sandbox.close)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from typing import IO
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -20,7 +19,7 @@ from workers.failures import PhotoTask
 from workers.resize.celery import app
 from workers.resize.results import Placeholder, Rendition
 from workers.resize.sandbox import render
-from workers.stage import Record, run_stage
+from workers.stage import Record, fetched_original, run_stage
 
 
 class SupersededError(Exception):
@@ -33,20 +32,21 @@ def photo_uploaded(photo_id: str, request_id: str) -> None:
     run_stage(RESIZE, UUID(photo_id), request_id, make_renditions, clean_up=delete_unrecorded)
 
 
-def make_renditions(photo: Photo, original: IO[bytes]) -> Record:
+def make_renditions(photo: Photo) -> Record:
     """Make what the settings say a photo gets, and store each rendition while the next is made."""
     settings = get_settings()
     specs = settings.rendition_specs
     placeholder, stored = None, []
-    results = render(original, Format.named(photo.format), specs, max_pixels=settings.max_pixels)
-    with RenditionUploads() as uploads, closing(results):
-        for result in results:
-            match result:
-                case Placeholder():
-                    placeholder = result
-                case Rendition():
-                    stored.append(_describe(photo.id, result))
-                    uploads.put(stored[-1].key, result.data, result.spec.format.content_type)
+    with fetched_original(photo) as original, RenditionUploads() as uploads:
+        results = render(original, Format.named(photo.format), specs, max_pixels=settings.max_pixels)
+        with closing(results):
+            for result in results:
+                match result:
+                    case Placeholder():
+                        placeholder = result
+                    case Rendition():
+                        stored.append(_describe(photo.id, result))
+                        uploads.put(stored[-1].key, result.data, result.spec.format.content_type)
     assert placeholder  # noqa: S101 - render() promises one
     return _recorder(photo, stored, placeholder, revision(specs))
 

@@ -14,6 +14,7 @@ from typing import Any
 from tests.bench.common import BUILD
 from tests.bench.resize.methods import imagemagick_program
 from tests.bench.resize.photos import Photo
+from workers.sandbox.sandbox import ENVIRONMENT
 
 SHARP = "sharp@0.35.5"
 LIBVIPS = ("pyvips==3.2.0", "pyvips-binary==8.18.7")
@@ -96,7 +97,7 @@ class Contestant:
 @contextmanager
 def running(name: str, command: Sequence[str]) -> Iterator[Contestant]:
     """A contestant, for the length of a with block."""
-    environment = os.environ | ONE_THREAD
+    environment = os.environ | ONE_THREAD | (ENVIRONMENT if name.startswith(OURS) else {})  # as the fleet runs it
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:

@@ -17,11 +17,12 @@ from photofleet.images.formats import Format
 from photofleet.images.renditions import parse_renditions
 from tests.pictures import animation, corners, encode, exif, noise
 from workers.image import BadImage
-from workers.resize.answers import SandboxError, read_answers
-from workers.resize.confinement import landlock_version
 from workers.resize.renditions import make_renditions
 from workers.resize.results import Placeholder, Rendition
-from workers.resize.sandbox import Sandbox, render
+from workers.resize.sandbox import Renditions, render
+from workers.sandbox import Sandbox, SandboxError
+from workers.sandbox.answers import read_answers
+from workers.sandbox.confinement import landlock_version
 
 MAX_PIXELS = 1_000_000
 SPECS = parse_renditions("w160 160 avif, w320 320, moving 100 animation")
@@ -54,7 +55,7 @@ def wild() -> Iterator[Sandbox]:
 @pytest.fixture
 def decode(wild: Sandbox, stored: Callable[[bytes], IO[bytes]]) -> Callable[[str], Results]:
     """A function that has something wild done in place of decoding."""
-    return lambda deed: wild.render(stored(deed.encode()), Format.JPEG, SPECS, max_pixels=MAX_PIXELS)
+    return lambda deed: render(stored(deed.encode()), Format.JPEG, SPECS, max_pixels=MAX_PIXELS, sandbox=wild)
 
 
 def offspring() -> set[psutil.Process]:
@@ -202,7 +203,7 @@ def test_a_sentence_is_of_bounded_length(decode: Callable[[str], Results]) -> No
 @pytest.mark.parametrize("content", [b"\0" * 10, b"\xff" * 100, b"\x02\xff" + b"\0\x08" * 4])
 def test_answers_that_are_noise_are_refused(content: bytes) -> None:
     with pytest.raises(SandboxError):
-        list(read_answers(BytesIO(content), SPECS, max_pixels=MAX_PIXELS))
+        list(read_answers(BytesIO(content), Renditions(SPECS, MAX_PIXELS)))
 
 
 @pytest.mark.parametrize(("deed", "processes"), [("hang", 2), ("hide", 2), ("disperse", 3)])
@@ -239,7 +240,7 @@ def test_a_photo_that_takes_too_long_is_ended_without_blaming_the_file(
     sandbox = Sandbox("tests.workers.resize.wild:work", seconds=0.5)
 
     with pytest.raises(SandboxError, match=r"longer than 0\.5 seconds"):
-        list(sandbox.render(stored(deed.encode()), Format.JPEG, SPECS, max_pixels=MAX_PIXELS))
+        list(render(stored(deed.encode()), Format.JPEG, SPECS, max_pixels=MAX_PIXELS, sandbox=sandbox))
     sandbox.close()
 
     assert offspring() == before
@@ -260,7 +261,7 @@ def test_an_exception_amid_a_photo_ends_its_process(decode: Callable[[str], Resu
 def test_two_photos_at_once_do_not_mix(decode: Callable[[str], Results], wild: Sandbox) -> None:
     with tempfile.TemporaryFile() as other:
         other.write(b"behave")
-        first, second = decode("behave"), wild.render(other, Format.JPEG, SPECS, max_pixels=MAX_PIXELS)
+        first, second = decode("behave"), render(other, Format.JPEG, SPECS, max_pixels=MAX_PIXELS, sandbox=wild)
 
         assert [next(first), next(second), *first, *second] == [result for result in decode("behave") for _ in "12"]
 
@@ -287,15 +288,17 @@ import sys, tempfile
 from photofleet.images.formats import Format
 from photofleet.images.renditions import parse_renditions
 from workers.memory import limit_memory
-from workers.resize.sandbox import Sandbox
+from workers.resize.sandbox import render
+from workers.sandbox import Sandbox
 
 deed, memory = sys.argv[1], int(sys.argv[2])
 limit_memory(memory)
 with tempfile.TemporaryFile() as original:
     original.write(deed.encode())
     try:
-        for result in Sandbox("tests.workers.resize.wild:work").render(
-            original, Format.JPEG, parse_renditions("w160 160"), max_pixels=1_000_000
+        for result in render(
+            original, Format.JPEG, parse_renditions("w160 160"), max_pixels=1_000_000,
+            sandbox=Sandbox("tests.workers.resize.wild:work"),
         ):
             print(type(result).__name__, flush=True)
     except Exception as error:

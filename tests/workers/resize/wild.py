@@ -13,6 +13,7 @@ from photofleet.images.renditions import RenditionSpec
 from tests.pictures import corners, encode
 from workers.image import BadImage
 from workers.resize.results import Placeholder, Rendition
+from workers.resize.sandbox import answering
 
 Results = Iterator[Placeholder | Rendition]
 
@@ -25,6 +26,7 @@ MARK = ctypes.create_string_buffer(b"a secret")
 libc = ctypes.CDLL(None)
 
 
+@answering
 def work(original: bytes, format: Format, specs: Sequence[RenditionSpec], *, max_pixels: int) -> Results:
     yield from globals()[original.decode()](specs[0])
 

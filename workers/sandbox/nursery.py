@@ -18,20 +18,14 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, NoReturn
 
 from PIL import Image
 
-from photofleet.images.formats import Format
-from photofleet.images.renditions import Mode, RenditionSpec
 from workers.image import BadImage
-from workers.resize.answers import Answers
-from workers.resize.confinement import adopt_orphans, confine, kill_orphans
-from workers.resize.results import Placeholder, Rendition
-
-Work = Callable[..., Iterator[Placeholder | Rendition]]
+from workers.sandbox.answers import Answers, Work
+from workers.sandbox.confinement import adopt_orphans, confine, kill_orphans
 
 OUT_OF_MEMORY = (
     "The file takes far more memory to decode than other pictures of its size. "
@@ -106,17 +100,13 @@ def _keep_open(*descriptors: int) -> None:
 def _do(work: Work, request: dict[str, Any], original: int, answers: int, nursery: int) -> NoReturn:
     """Do the work and answer with its results, as far as the limits allow."""
     try:
-        specs = tuple(
-            RenditionSpec(name, width, height, Mode(mode), Format.named(format), quality, effort)
-            for name, width, height, mode, format, quality, effort in request["specs"]
-        )
         with open(answers, "wb") as pipe:
-            answer = Answers(pipe, specs)
+            answer = Answers(pipe)
             try:
                 with open(original, "rb") as file:
                     content = file.read()
                 confine(memory=request["memory"], cpu_seconds=request["cpu_seconds"], parent=nursery)
-                for result in work(content, Format.named(request["format"]), specs, max_pixels=request["max_pixels"]):
+                for result in work(content, request["arguments"]):
                     answer.write(result)
                 answer.done()
             except BadImage as bad:
