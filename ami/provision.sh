@@ -191,9 +191,13 @@ install_environment() {
     case $ROLE in
         web) programs+=,webapp.application,gunicorn.app.wsgiapp ;;
         resize) programs+=,workers.resize.renditions,workers.drain.watch ;;
-        label-*) programs+=,workers.label.classifier,workers.drain.watch ;;
+        label-*) programs+=,workers.label.preparation,workers.drain.watch ;;
     esac
     $VENV/bin/python -I -c "import $programs"
+    if [[ $ROLE == label-cpu ]]; then
+        step "Choosing the network's engine"
+        PHOTOFLEET_LABEL_CACHE=$HOME_FOLDER/models $VENV/bin/photofleet models prepare
+    fi
 }
 
 install_files() {

@@ -1,9 +1,10 @@
 """Every setting of the service: typed, read once from the environment, checked before anything starts."""
 
 import os
+import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,6 +14,8 @@ from sqlalchemy.exc import ArgumentError
 from photofleet.images.renditions import DEFAULT_RENDITIONS, RenditionSpec, parse_renditions
 
 PREFIX = "PHOTOFLEET_"
+
+Kind = TypeVar("Kind", bound=BaseSettings)
 
 DEFAULT_MODEL = "efficientnet_lite2"
 
@@ -32,13 +35,72 @@ def _postgresql_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _path_or_object(value: str) -> str:
+    if value.startswith("s3:") and not re.fullmatch(r"s3://[^/]+/.*[^/]", value):
+        raise ValueError("must be a path, or an object in S3, like s3://bucket/key")
+    return value
+
+
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/]+(/.*)?$")]
 
 
-class Settings(BaseSettings):
-    """The settings, each named after its variable without the prefix, in lower case."""
+class LabelSettings(BaseSettings):
+    """What the label fleet labels with: all that its network needs to know, wherever it is made ready."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+
+    label_model: str = Field(
+        DEFAULT_MODEL,
+        pattern=r"^[A-Za-z0-9_]{1,100}$",
+        description="The network that labels: efficientnet_lite2, a torchvision classification model, or the name that "
+        "a network of your own is to have.",
+    )
+    label_weights: Annotated[str, AfterValidator(_path_or_object)] | None = Field(
+        None,
+        description="The file with the weights, a path or s3://bucket/key: a state dict for a torchvision model; a "
+        "TorchScript (.pt) or ExportedProgram (.pt2) file for one of your own. efficientnet_lite2 brings its own.",
+    )
+    label_weights_sha256: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="The SHA-256 that the file of the weights must have, in hexadecimal; needed for one in S3, and for "
+        "a .pt or .pt2 file, which is code.",
+    )
+    label_cache: Path = Field(
+        Path("~/.cache/photofleet"),
+        description="The folder that keeps weights from S3, and what `photofleet models prepare` makes of weights.",
+    )
+    label_device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="What the network runs on: cpu, cuda, or auto for a GPU where there is one."
+    )
+    label_batch: int = Field(32, ge=1, le=1024, description="The most pictures that a GPU looks at together.")
+    label_threshold: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="The confidence from which a label is kept, between 0 and 1; what is shown has thresholds of its "
+        "own, from this one up.",
+    )
+    label_limit: int = Field(5, ge=1, le=20, description="The most labels the network may give one photo.")
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        weights, sha256 = variable("label_weights"), variable("label_weights_sha256")
+        if self.label_weights is None:
+            if self.label_model != DEFAULT_MODEL:
+                raise ValueError(f"{weights} must name the file with the weights of {self.label_model}")
+        elif self.label_weights_sha256 is None:
+            if self.label_weights.startswith("s3://"):
+                raise ValueError(f"{sha256} must be set, as {weights} is in S3")
+            if self.label_weights.endswith((".pt", ".pt2")):
+                raise ValueError(
+                    f"{sha256} must be set, as a .pt or .pt2 file is code, which is only run if it is known"
+                )
+        return self
+
+
+class Settings(LabelSettings):
+    """The settings, each named after its variable without the prefix, in lower case."""
 
     database_url: Annotated[SecretStr, AfterValidator(_postgresql_url)] = Field(
         description="Where the catalog is: a PostgreSQL address with user, password, host and database. "
@@ -116,23 +178,6 @@ class Settings(BaseSettings):
         "NAME SIZE [cover|animation] [FORMAT[:QUALITY[:EFFORT]]...].",
     )
 
-    label_model: str = Field(
-        DEFAULT_MODEL,
-        pattern=r"^[a-z0-9_]+$",
-        description="The network that labels: efficientnet_lite2, or a torchvision classification model.",
-    )
-    label_weights: Path | None = Field(
-        None,
-        description="The file with the weights of a torchvision model; efficientnet_lite2 brings its own.",
-    )
-    label_device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="What the network runs on: cpu, cuda, or auto for a GPU where there is one."
-    )
-    label_threshold: float = Field(
-        0.1, ge=0, le=1, description="The confidence from which a label is kept, between 0 and 1."
-    )
-    label_limit: int = Field(5, ge=1, le=20, description="The most labels the network may give one photo.")
-
     metadata_url: HttpUrl = Field(
         "http://169.254.169.254", description="Where an instance's metadata service is, which says when it is to end."
     )
@@ -152,8 +197,6 @@ class Settings(BaseSettings):
         self._check_sign_in()
         if self.upload_max_bytes > self.upload_max_request_bytes:
             raise ValueError(f"{variable('upload_max_bytes')} is more than {variable('upload_max_request_bytes')}")
-        if self.label_model != DEFAULT_MODEL and self.label_weights is None:
-            raise ValueError(f"{variable('label_weights')} must name the file with the weights of {self.label_model}")
         return self
 
     def _check_sign_in(self) -> None:
@@ -186,11 +229,24 @@ def read_settings() -> Settings:
     Raises:
         SettingsError: naming every variable that is missing or does not fit.
     """
+    return _read(Settings)
+
+
+def read_label_settings() -> LabelSettings:
+    """Read the settings of labelling alone, as where an image is baked that knows of no service yet.
+
+    Raises:
+        SettingsError: naming every variable that does not fit.
+    """
+    return _read(LabelSettings)
+
+
+def _read(kind: type[Kind]) -> Kind:
     known = {variable(name) for name in Settings.model_fields}
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     problems = [f"{name}: there is no such setting; `photofleet settings` lists them" for name in unknown]
     try:
-        settings = Settings.model_validate({})
+        settings = kind.model_validate({})
     except ValidationError as error:
         problems += [_sentence(item["loc"], item["type"], item["msg"]) for item in error.errors()]
         settings = None

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Collection
+from contextlib import closing
 from functools import cache
 from http import HTTPStatus
 from typing import IO, Any
@@ -37,6 +38,7 @@ def s3() -> Any:
         connect_timeout=5,
         read_timeout=30,
         retries={"mode": "standard", "total_max_attempts": 3},
+        max_pool_connections=64,  # kept open, of those that a worker's threads opened
         signature_version="s3v4",
         # We compare what we fetch with the hash in the catalog; to hash it twice costs as much as all else about it.
         response_checksum_validation="when_required",
@@ -103,6 +105,18 @@ def put_rendition(key: str, data: bytes, content_type: str) -> None:
         CacheControl=IMMUTABLE,
         ChecksumAlgorithm="SHA256",
     )
+
+
+def get_rendition(key: str) -> bytes:
+    """Fetch a rendition.
+
+    Raises:
+        STORAGE_ERRORS: What S3 answers instead, be it only that there is none under this key any more.
+    """
+    answer: dict[str, Any] = s3().get_object(Bucket=get_settings().renditions_bucket, Key=key)
+    with closing(answer["Body"]) as body:
+        content: bytes = body.read()
+        return content
 
 
 def put_static(name: str, data: bytes, content_type: str, *, immutable: bool) -> None:

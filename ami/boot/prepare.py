@@ -58,13 +58,19 @@ def _check_settings(variables: dict[str, str], path: Path) -> Settings:
 
 
 def _for_workers(part: Part) -> dict[str, str]:
-    """What a worker is to know of its machine: how many processes it has room for, and that there is a GPU."""
+    """What a worker is to know of its machine: how many processes or threads it has room for, and of a GPU."""
     if part.role == "web":
         return {}
     if part.has_gpu:
-        # If the GPU did not work, the network would run without it: slowly, and nobody would know.
-        return {"WORKER_PROCESSES": str(part.slots), "PHOTOFLEET_LABEL_DEVICE": "cuda"}
-    return {"WORKER_PROCESSES": str(len(os.sched_getaffinity(0)))}
+        return {
+            "WORKER_POOL": "threads",
+            "WORKER_PROCESSES": str(part.slots),
+            # While half of the photos are with the GPU, the other half is fetched and decoded.
+            "PHOTOFLEET_LABEL_BATCH": str(max(1, part.slots // 2)),
+            # If the GPU did not work, the network would run without it: slowly, and nobody would know.
+            "PHOTOFLEET_LABEL_DEVICE": "cuda",
+        }
+    return {"WORKER_POOL": "prefork", "WORKER_PROCESSES": str(len(os.sched_getaffinity(0)))}
 
 
 def _configure_agent(files: Files, part: Part) -> None:

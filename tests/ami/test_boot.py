@@ -173,13 +173,13 @@ def test_what_units_read_is_written_for_systemd_and_a_shell_alike(instance: Inst
     )
     variables = dict(line.split("=", 1) for line in shell.stdout.split("\0") if line)
     ours = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "PHOTOFLEET_LOG_FORMAT": "json"}
-    processes = {"WORKER_PROCESSES": str(len(os.sched_getaffinity(0)))}
+    processes = {"WORKER_POOL": "prefork", "WORKER_PROCESSES": str(len(os.sched_getaffinity(0)))}
     assert {name: value for name, value in variables.items() if name not in ("PWD", "_", "SHLVL", "OLDPWD")} == (
         instance.settings | ours | processes
     )
 
 
-def test_a_worker_with_a_gpu_has_a_process_for_each_slot_and_insists_on_the_gpu(
+def test_a_worker_with_a_gpu_has_a_thread_for_each_slot_and_insists_on_the_gpu(
     instance: Instance, database: str
 ) -> None:
     _migrate(database)
@@ -190,7 +190,8 @@ def test_a_worker_with_a_gpu_has_a_process_for_each_slot_and_insists_on_the_gpu(
     assert instance.run("prepare").returncode == 0
 
     lines = (instance.root / "run/photofleet/environment").read_text().splitlines()
-    assert {"WORKER_PROCESSES=7", "PHOTOFLEET_LABEL_DEVICE=cuda"} <= set(lines)
+    assert {"WORKER_POOL=threads", "WORKER_PROCESSES=7", "PHOTOFLEET_LABEL_DEVICE=cuda"} <= set(lines)
+    assert "PHOTOFLEET_LABEL_BATCH=3" in lines, "half of them wait for the GPU while the others are decoded"
 
 
 def test_the_cloudwatch_agent_is_told_whose_logs_and_metrics_it_ships(instance: Instance, database: str) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import conv2d, pad
 from torch.nn.utils import fuse_conv_bn_eval
 
 from workers.label.preprocessing import Preprocessing
@@ -62,8 +62,10 @@ class SamePaddingConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (n, channels, height, width)."""
-        top, bottom = self._padding(x.shape[2])
-        left, right = self._padding(x.shape[3])
+        top, bottom = self._padding(int(x.shape[2]))
+        left, right = self._padding(int(x.shape[3]))
+        if (top, left) == (bottom, right):  # as most are: the convolution pads by itself, without a copy
+            return conv2d(x, self.weight, self.bias, self.stride, (top, left), groups=self.groups)
         return super().forward(pad(x, (left, right, top, bottom)))
 
     def _padding(self, size: int) -> tuple[int, int]:

@@ -1,0 +1,87 @@
+"""Whether the model of the settings does what it should, on the pictures that ship with us."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from photofleet.catalog.taxonomy import load_taxonomy
+from photofleet.settings import LabelSettings
+from workers.label.comparing import compare, good_enough, in_batches, softmax, time_engines
+from workers.label.models import Model, load_model, with_torch
+from workers.label.sampling import parts, samples
+from workers.label.weights import read_weights
+
+_AMONG = 5
+_SEED = 1
+
+
+class Sight(NamedTuple):
+    """What a model saw in a picture: its likeliest class, and whether what is there is among the five likeliest.
+
+    That is None where nothing is known to be there, or the model has no class for it.
+    """
+
+    picture: str
+    label: str
+    probability: float
+    right: bool | None
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found out about a model.
+
+    Attributes:
+        model: The model.
+        sha256: Of its weights.
+        sights: What it saw.
+        agreement: As in `compare`, between its engine and torch in 32 bits.
+        difference: As in `compare`.
+        passed: Whether it is fit to label photos.
+        milliseconds: Of CPU per picture, for each size of batch.
+    """
+
+    model: Model
+    sha256: str
+    sights: tuple[Sight, ...]
+    agreement: float
+    difference: float
+    passed: bool
+    milliseconds: Mapping[int, float]
+
+
+def check(settings: LabelSettings) -> Check:
+    """Load the model of the settings and try it. Raises ModelError."""
+    model, weights = load_model(settings), read_weights(settings)
+    plain = with_torch(settings, weights)
+    pictures = parts(model.preprocessing, _SEED)
+    scores, expected = in_batches(model.engine, pictures), in_batches(plain.engine, pictures)
+    agreement, difference = compare(scores, expected)
+    sights = tuple(_look(model))
+    passed = good_enough(scores, expected) and all(sight.right is not False for sight in sights)
+    milliseconds = {size: time_engines({"": model.engine}, pictures[:size])[""] for size in (1, 8)}
+    return Check(model, weights.sha256, sights, agreement, difference, passed, milliseconds)
+
+
+def _look(model: Model) -> list[Sight]:
+    taxonomy = load_taxonomy()
+    known = [_meanings(label_id) for label_id in model.class_ids]
+    sights = []
+    for sample in samples():
+        (probabilities,) = softmax(model.classify(model.preprocessing.pixels(sample.picture)[None]).logits)
+        likeliest = np.argsort(-probabilities)[:_AMONG]
+        right = None
+        if sample.expected and any(sample.expected in ids for ids in known):
+            right = any(sample.expected in known[index] for index in likeliest)
+        best = model.class_ids[likeliest[0]]
+        name = taxonomy[best].name if best and best in taxonomy else "no label"
+        sights.append(Sight(sample.name, name, float(probabilities[likeliest[0]]), right))
+    return sights
+
+
+def _meanings(label_id: str | None) -> frozenset[str]:
+    """A class and all that it is a kind of; nothing if people have no word for it."""
+    taxonomy = load_taxonomy()
+    return taxonomy.ancestors(label_id) | {label_id} if label_id and label_id in taxonomy else frozenset()
