@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from photofleet.catalog.taxonomy import TaxonomyLabel, format_taxonomy
+from photofleet.catalog.taxonomy import SILENCED, TaxonomyLabel, format_taxonomy
 
 DATA = Path(__file__).parent / "data"
 _HYPERNYM_POINTERS = ("@", "@i")
@@ -36,13 +36,17 @@ class Synset:
 
 @dataclass(frozen=True)
 class Edits:
-    """The tables of taxonomy_edits.toml, each by synset id."""
+    """What taxonomy_edits.toml says, by synset id; its comments say what each table does."""
 
     ancestors: Mapping[str, str]
     names: Mapping[str, str]
     parents: Mapping[str, Sequence[str]]
+    merged: Mapping[str, str]
     also: Mapping[str, Sequence[str]]
     never: Mapping[str, Sequence[str]]
+    categories: Mapping[str, Sequence[str]]
+    thresholds: Mapping[str, float]
+    silenced: Sequence[str]
 
 
 def read_nouns(path: Path) -> dict[str, Synset]:
@@ -66,9 +70,8 @@ def _parse_synset(line: str) -> tuple[str, Synset]:
 
 def build_taxonomy(classes: Iterable[str], synsets: Mapping[str, Synset], edits: Edits) -> list[TaxonomyLabel]:
     """The classes and the ancestors to keep, sorted by id, each with the nearest kept ancestors as its parents."""
-    classes = set(classes)
-    _check_ids(classes, synsets, edits)
-    kept = classes.union(edits.ancestors)
+    kept = set(classes).difference(edits.merged).union(edits.ancestors)
+    _check_ids(set(classes), kept, synsets, edits)
 
     def nearest_kept(synset_id: str) -> set[str]:
         found = set()
@@ -82,26 +85,61 @@ def build_taxonomy(classes: Iterable[str], synsets: Mapping[str, Synset], edits:
 
     labels = []
     for synset_id in sorted(kept):
-        words = synsets[synset_id].words
-        name = edits.ancestors.get(synset_id) or edits.names.get(synset_id) or words[0]
-        left_out = {name, *edits.never.get(synset_id, ())}
-        synonyms = tuple(word for word in (*words, *edits.also.get(synset_id, ())) if word not in left_out)
+        merged = sorted(other for other, label_id in edits.merged.items() if label_id == synset_id)
+        name, *synonyms = _words([synset_id, *merged], synsets, edits)
         parents = nearest_kept(synset_id)
         parents -= set().union(*map(all_kept, parents))  # an ancestor of a parent goes without saying
-        labels.append(TaxonomyLabel(synset_id, name, synonyms, tuple(sorted(parents))))
+        above = {synset_id, *all_kept(synset_id)}
+        categories = sorted({category for label_id in above for category in edits.categories.get(label_id, ())})
+        if not categories:
+            raise BuildError(f"{synset_id} {name} is in no category; give it, or a parent, one in taxonomy_edits.toml")
+        threshold = max(edits.thresholds[label_id] for label_id in ("default", *above) if label_id in edits.thresholds)
+        labels.append(
+            TaxonomyLabel(
+                synset_id,
+                name,
+                tuple(synonyms),
+                tuple(sorted(parents)),
+                SILENCED if synset_id in edits.silenced else threshold,
+                tuple(merged),
+                tuple(categories),
+            )
+        )
     _check_names(labels)
     return labels
 
 
-def _check_ids(classes: set[str], synsets: Mapping[str, Synset], edits: Edits) -> None:
+def _words(synset_ids: Sequence[str], synsets: Mapping[str, Synset], edits: Edits) -> list[str]:
+    """The words for a label, first its name: those of its own synset, of the merged ones, and the added ones."""
+    label_id = synset_ids[0]
+    own = [word for synset_id in synset_ids for word in synsets[synset_id].words]
+    if unknown := set(never := edits.never.get(label_id, ())).difference(own):
+        raise BuildError(f"taxonomy_edits.toml takes {unknown} from {label_id}, which does not have it")
+    name = edits.ancestors.get(label_id) or edits.names.get(label_id) or own[0]
+    words: dict[str, str] = {}
+    for word in (name, *own, *edits.also.get(label_id, ())):
+        if word == name or word not in never:
+            words.setdefault(word.lower(), word)
+    return list(words.values())
+
+
+def _check_ids(classes: set[str], kept: set[str], synsets: Mapping[str, Synset], edits: Edits) -> None:
     for synset_id in sorted(classes.union(edits.ancestors, edits.parents, *edits.parents.values())):
         if synset_id not in synsets:
             raise BuildError(f"{synset_id} is no noun of this WordNet. Is it version 3.0?")
-    for synset_id in sorted({*edits.names, *edits.also, *edits.never} - classes.union(edits.ancestors)):
+    if unknown := sorted(set(edits.merged) - classes):
+        raise BuildError(f"taxonomy_edits.toml merges {', '.join(unknown)}, which is no class")
+    edited = {
+        *edits.names,
+        *edits.also,
+        *edits.never,
+        *edits.merged.values(),
+        *edits.categories,
+        *edits.silenced,
+        *edits.thresholds.keys() - {"default"},
+    }
+    for synset_id in sorted(edited - kept):
         raise BuildError(f"taxonomy_edits.toml edits {synset_id}, which is neither a class nor a kept ancestor")
-    for synset_id, words in edits.never.items():
-        if unknown := set(words).difference(synsets[synset_id].words):
-            raise BuildError(f"taxonomy_edits.toml takes {unknown} from {synset_id}, which does not have it")
 
 
 def _check_names(labels: Sequence[TaxonomyLabel]) -> None:

@@ -4,8 +4,9 @@ from typing import Any
 
 from flask import url_for
 
-from photofleet.catalog.models import Photo
+from photofleet.catalog.models import Photo, PhotoLabel
 from photofleet.catalog.photos import Page
+from photofleet.catalog.taxonomy import load_taxonomy
 from photofleet.storage import rendition_url
 from webapp.photos.outcome import is_finished
 from webapp.photos.picture import preview_address
@@ -40,15 +41,28 @@ def photo_json(photo: Photo) -> dict[str, Any]:
             }
             for rendition in photo.renditions
         ],
-        "labels": [
-            {
-                "id": label.label_id,
-                "name": label.label.name,
-                "confidence": round(label.confidence, 4),
-                "source": label.source,
-            }
-            for label in photo.labels
-        ],
+        "labels": [label_json(label) for label in photo.shown_labels],
+    }
+
+
+def label_json(label: PhotoLabel) -> dict[str, Any]:
+    """A label with its place in the taxonomy, in the words of Amazon Rekognition's DetectLabels.
+
+    Its fields are those of a `Label` there (in lower case, confidences from 0 to 1 and not to 100), where `parents` are
+    all ancestors, the nearest first. What has left the taxonomy since has its name alone.
+    """
+    taxonomy = load_taxonomy()
+    known = taxonomy.get(label.label_id)
+    ancestors = taxonomy.ancestors(known.id) if known else ()
+    nearest_first = sorted(ancestors, key=lambda above: (-len(taxonomy.ancestors(above)), taxonomy[above].name))
+    return {
+        "id": label.label_id,
+        "name": label.label.name,
+        "confidence": round(label.confidence, 4),
+        "source": label.source,
+        "parents": [{"name": taxonomy[above].name} for above in nearest_first],
+        "aliases": [{"name": synonym} for synonym in (known.synonyms if known else ())],
+        "categories": [{"name": category} for category in (known.categories if known else ())],
     }
 
 

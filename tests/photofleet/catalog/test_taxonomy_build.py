@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from photofleet.catalog.taxonomy import TaxonomyLabel, format_taxonomy, parse_taxonomy
+from photofleet.catalog.taxonomy import SILENCED, TaxonomyLabel, format_taxonomy, parse_taxonomy
 from photofleet.catalog.taxonomy_build import BuildError, Edits, Synset, build_taxonomy, read_nouns
 
 # Two lines of WordNet as WordNet writes them, and one with a number of words (0a, hexadecimal) and instances (@i).
@@ -27,12 +27,15 @@ ANIMAL = {
 }
 
 
-def edits(**tables: Mapping[str, Any]) -> Edits:
-    return Edits(**{name: tables.get(name, {}) for name in ("ancestors", "names", "parents", "also", "never")})
-
-
-def build(classes: Sequence[str], **tables: Mapping[str, Any]) -> dict[str, TaxonomyLabel]:
-    return {label.id: label for label in build_taxonomy(classes, ANIMAL, edits(**tables))}
+def build(classes: Sequence[str], **tables: Any) -> dict[str, TaxonomyLabel]:
+    """Build labels; what is not given edits nothing, and what is kept has a category."""
+    given: dict[str, Any] = {name: tables.get(name, {}) for name in ("ancestors", "names", "parents", "merged")}
+    given |= {name: tables.get(name, {}) for name in ("also", "never")}
+    kept = {*classes, *given["ancestors"]}.difference(given["merged"])
+    given["categories"] = tables.get("categories", {label_id: ["Animals"] for label_id in kept})
+    given["thresholds"] = tables.get("thresholds", {"default": 0.5})
+    given["silenced"] = tables.get("silenced", [])
+    return {label.id: label for label in build_taxonomy(classes, ANIMAL, Edits(**given))}
 
 
 def test_words_and_parents_are_read_from_wordnet(tmp_path: Path) -> None:
@@ -74,13 +77,47 @@ def test_edits_name_place_add_and_take_away() -> None:
         never={"n05": ["Canis familiaris"]},
     )["n05"]
 
-    assert label == TaxonomyLabel("n05", "hound", ("dog", "puppy"), ())
+    assert label == TaxonomyLabel("n05", "hound", ("dog", "puppy"), (), categories=("Animals",))
 
 
 def test_the_place_of_a_synset_that_is_not_kept_can_be_changed_too() -> None:
     labels = build(["n07"], ancestors={"n04": "domestic animal"}, parents={"n06": ["n04"]})
 
     assert labels["n07"].parents == ("n04",)
+
+
+def test_a_merged_class_gives_its_words_to_the_label_that_it_is() -> None:
+    labels = build(["n05", "n07"], merged={"n07": "n05"})
+
+    assert list(labels) == ["n05"]
+    assert labels["n05"].merged == ("n07",)
+    assert labels["n05"].synonyms == ("Canis familiaris", "beagle")
+
+
+def test_words_that_differ_in_their_case_only_are_one() -> None:
+    assert build(["n07", "n08"], merged={"n08": "n07"})["n07"].synonyms == ()
+
+
+def test_categories_are_those_of_the_ancestors_too() -> None:
+    labels = build(
+        ["n07"], ancestors={"n02": "animal", "n05": "dog"}, categories={"n02": ["Animals"], "n07": ["Hounds"]}
+    )
+
+    assert [label.categories for label in labels.values()] == [("Animals",), ("Animals",), ("Animals", "Hounds")]
+
+
+def test_the_threshold_is_the_greatest_of_the_ancestors() -> None:
+    labels = build(
+        ["n07"], ancestors={"n02": "animal", "n05": "dog"}, thresholds={"default": 0.5, "n05": 0.8, "n07": 0.6}
+    )
+
+    assert [label.threshold for label in labels.values()] == [0.5, 0.8, 0.8]
+
+
+def test_what_is_silenced_does_not_silence_the_kinds_of_it() -> None:
+    labels = build(["n07"], ancestors={"n05": "dog"}, silenced=["n05"])
+
+    assert [label.threshold for label in labels.values()] == [SILENCED, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -90,6 +127,10 @@ def test_the_place_of_a_synset_that_is_not_kept_can_be_changed_too() -> None:
         ({"parents": {"n07": ["n98"]}}, "n98 is no noun of this WordNet"),
         ({"names": {"n05": "dog"}}, "edits n05, which is neither a class nor a kept ancestor"),
         ({"never": {"n07": ["cat"]}}, "takes {'cat'} from n07, which does not have it"),
+        ({"merged": {"n05": "n07"}}, "merges n05, which is no class"),
+        ({"merged": {"n07": "n05"}}, "edits n05, which is neither"),
+        ({"silenced": ["n05"]}, "edits n05, which is neither"),
+        ({"categories": {}}, "n07 beagle is in no category"),
         ({"ancestors": {"n08": "Beagle"}}, "share a name.*n07 beagle, n08 Beagle"),
     ],
 )
@@ -101,7 +142,15 @@ def test_an_edit_that_cannot_be_meant_is_refused(tables: Mapping[str, Any], mess
 def test_what_is_written_reads_back_the_same() -> None:
     labels = [
         TaxonomyLabel("n1", "animal", (), ()),
-        TaxonomyLabel("n2", "jack-o'-lantern", ("Jack", "lantern, carved"), ("n1", "n0")),
+        TaxonomyLabel(
+            "n2",
+            "jack-o'-lantern",
+            ("Jack", "lantern, carved"),
+            ("n1", "n0"),
+            threshold=0.7,
+            merged=("n3", "n4"),
+            categories=("Home and Indoors", "Events"),
+        ),
     ]
 
     assert parse_taxonomy(format_taxonomy(labels)) == labels
