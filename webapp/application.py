@@ -5,6 +5,9 @@ from flask.json.provider import DefaultJSONProvider
 
 from photofleet.settings import get_settings
 from webapp import health, presentation, problems, request_log, security
+from webapp.labels import api as labels_api
+from webapp.labels import pages as label_pages
+from webapp.ops import labels as ops_labels
 from webapp.ops import pages as ops_pages
 from webapp.photos import api as photos_api
 from webapp.photos import pages as photo_pages
@@ -39,6 +42,7 @@ def create_app() -> Flask:
     app.config["MAX_FORM_PARTS"] = settings.upload_max_files + OTHER_FORM_FIELDS
     for part in (request_log, security, problems, presentation):
         part.init_app(app, settings)
-    for module in (health, photo_pages, search_pages, upload_form, photos_api, search_api, upload_api, ops_pages):
+    pages = (health, photo_pages, label_pages, search_pages, upload_form, ops_pages, ops_labels)
+    for module in (*pages, photos_api, labels_api, search_api, upload_api):
         app.register_blueprint(module.blueprint)
     return app

@@ -4,14 +4,30 @@ from uuid import UUID
 
 from flask import abort, request
 
+from photofleet.catalog.search import Order
+
 PAGE_SIZE = 60
 MOST_IDS = 50
-LONGEST_QUERY = 100
+LONGEST_QUERY = 200
 
 
 def query() -> str:
     """What is searched for. It is for the caller to say that it is longer than LONGEST_QUERY, in its own way."""
     return request.args.get("q", "").strip()
+
+
+def order() -> Order:
+    """In which order photos are wanted."""
+    value = request.args.get("sort", Order.RELEVANCE)
+    try:
+        return Order(value)
+    except ValueError:
+        abort(400, f"`sort` must be one of {', '.join(Order)}.")
+
+
+def cursor() -> str | None:
+    """Where a page of search results starts, as the page before has said; None for the first page."""
+    return request.args.get("before")
 
 
 def before() -> UUID | None:

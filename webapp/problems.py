@@ -3,6 +3,7 @@
 import logging
 from contextlib import suppress
 from http import HTTPStatus
+from typing import Any
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from sqlalchemy import exc
@@ -62,8 +63,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.after_request(_linger)
 
 
-def problem(status: int, detail: str, *, slug: str | None = None) -> Response:
-    """An error as whoever asked can read it: problem details under /api, a page elsewhere."""
+def problem(status: int, detail: str, *, slug: str | None = None, **members: Any) -> Response:
+    """An error as whoever asked can read it: problem details under /api, with further members, a page elsewhere."""
     title = HTTPStatus(status).phrase
     if request.path.startswith("/api/"):
         answer = jsonify(
@@ -72,6 +73,7 @@ def problem(status: int, detail: str, *, slug: str | None = None) -> Response:
             status=status,
             detail=detail,
             instance=f"urn:photofleet:request:{g.request_id}",
+            **members,
         )
         answer.content_type = "application/problem+json"
     else:

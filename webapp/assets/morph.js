@@ -1,9 +1,10 @@
 /**
  * Makes `old` like `fresh` and touches only what differs, so that focus, scroll position, selected text and a button
  * that is being pressed stay. Elements with an id are told apart by it; others, by their place among their siblings.
+ * An element with `data-kept` stays as it is: a script has made more of it than the server knows.
  */
 export function morph(old, fresh) {
-  if (old.isEqualNode(fresh)) return;
+  if (old.isEqualNode(fresh) || old.dataset?.kept !== undefined) return;
   if (old.nodeType !== Node.ELEMENT_NODE) {
     old.data = fresh.data;
     return;

@@ -3,7 +3,7 @@
 import re
 from ipaddress import ip_address
 
-from flask import abort, request
+from flask import Response, abort, request
 
 LOOPBACK_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
 
@@ -31,3 +31,10 @@ def refuse_others() -> None:
     """Answer everybody else as if nothing were there: any method, and any address at or below /ops."""
     if request.path.lstrip("/").split("/")[0] == "ops" and not is_operator():
         abort(404)
+
+
+def keep_nothing(response: Response) -> Response:
+    """Have browsers keep no copy of what only an operator may see."""
+    if is_operator():  # others get what they would get at any address where nothing is
+        response.headers["Cache-Control"] = "no-store"
+    return response

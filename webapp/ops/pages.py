@@ -4,9 +4,9 @@ import hashlib
 import logging
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
-from werkzeug.wrappers import Response as AnyResponse
+from werkzeug.wrappers import Response
 
 from photofleet.catalog.database import transaction
 from photofleet.catalog.models import STAGES
@@ -15,7 +15,7 @@ from photofleet.catalog.stages import reopen_failed
 from photofleet.operations.outages import Outage
 from photofleet.operations.text import count, duration
 from webapp.ops import words
-from webapp.ops.guard import is_operator, refuse_others
+from webapp.ops.guard import is_operator, keep_nothing, refuse_others
 from webapp.ops.recent import MAX_AGE_S, RecentStatus
 from webapp.ops.verdict import is_ours, is_slow, what_needs_someone
 
@@ -23,19 +23,13 @@ logger = logging.getLogger(__name__)
 
 blueprint = Blueprint("ops", __name__)
 blueprint.before_app_request(refuse_others)
+blueprint.after_request(keep_nothing)
 blueprint.add_app_template_global(is_operator)
 
 
 @blueprint.record
 def _begin(state: BlueprintSetupState) -> None:
     state.app.extensions["recent_status"] = RecentStatus()
-
-
-@blueprint.after_request
-def _keep_nothing(response: Response) -> Response:
-    if is_operator():  # others get what they would get at any address where nothing is
-        response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.get("/ops")
@@ -56,7 +50,7 @@ def live() -> str:
 
 
 @blueprint.post("/ops/retry")
-def retry() -> AnyResponse:
+def retry() -> Response:
     """Have what failed in a stage for a reason tried again; the sweeper announces it."""
     stage, reason = request.form.get("stage", ""), request.form.get("reason", "")
     if stage not in STAGES:

@@ -1,15 +1,20 @@
 """The gallery and a photo's own page, and the parts of both that change while workers work."""
 
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, abort, render_template, url_for
 
 from photofleet.catalog.database import transaction
-from photofleet.catalog.models import Photo
+from photofleet.catalog.judgements import corrections_of
+from photofleet.catalog.models import PERSON, REMOVED, Photo
 from photofleet.catalog.photos import get_photo, get_photos, newest_photos
 from webapp import arguments
+from webapp.search.results import find_similar
 
 blueprint = Blueprint("photos", __name__)
+
+SIMILAR = 6
 
 
 @blueprint.get("/")
@@ -32,13 +37,27 @@ def cards() -> str:
 @blueprint.get("/photos/<uuid:photo_id>")
 def photo(photo_id: UUID) -> str:
     """A photo's own page."""
-    return render_template("photo.html", photo=find_photo(photo_id))
+    found = look_at(photo_id)
+    return render_template("photo.html", **found, similar=find_similar(found["photo"], limit=SIMILAR))
 
 
 @blueprint.get("/photos/<uuid:photo_id>/live")
 def live(photo_id: UUID) -> str:
     """The part of a photo's page that changes while workers work."""
-    return render_template("_photo_live.html", photo=find_photo(photo_id))
+    return render_template("_photo_live.html", **look_at(photo_id))
+
+
+def look_at(photo_id: UUID) -> dict[str, Any]:
+    """What a photo's page shows: the photo, and what people have said of its labels; or the answer 404."""
+    photo = find_photo(photo_id)
+    with transaction() as session:
+        said = corrections_of(session, photo_id)
+    return {
+        "photo": photo,
+        "verdicts": {label.id: correction.verdict for correction, label in said},
+        "models": sorted({label.source for label in photo.shown_labels if not label.source.startswith(PERSON)}),
+        "removed": [label for correction, label in said if correction.verdict == REMOVED],
+    }
 
 
 def find_photo(photo_id: UUID) -> Photo:
