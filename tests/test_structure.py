@@ -52,7 +52,7 @@ def test_every_address_of_the_api_is_documented(service: None) -> None:
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/api/"):
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-                address = rule.rule.replace("<uuid:photo_id>", "{id}")
+                address = rule.rule.replace("<uuid:photo_id>", "{id}").replace("<label>", "{label}")
                 assert f"`{method} {address}`" in README
 
 

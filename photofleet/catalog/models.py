@@ -11,7 +11,9 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
+    Integer,
     MetaData,
     Text,
     func,
@@ -73,6 +75,7 @@ class Photo(Base):
             postgresql_where=text("deleted_at IS NULL"),
         ),
         Index("ix_photos_announced_at", "announced_at"),
+        Index("ix_photos_filename", "filename", postgresql_using="gin", postgresql_ops={"filename": "gin_trgm_ops"}),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -153,6 +156,7 @@ class Label(Base):
     """A node of the taxonomy: something that a photo can show, with the words for it.
 
     Models' labels are shown from `threshold` on, which comes with the taxonomy, unless an operator has set another.
+    `number` stands for it where an id would take too much room, and differs from database to database.
     """
 
     __tablename__ = "labels"
@@ -164,6 +168,7 @@ class Label(Base):
     parents: Mapped[list[str]]
     threshold: Mapped[float] = mapped_column(server_default="0")
     adjusted_threshold: Mapped[float | None]
+    number: Mapped[int] = mapped_column(Identity(always=True))
 
     @hybrid_property
     def least_confidence(self) -> float:
@@ -214,6 +219,24 @@ class PhotoLabel(Base):
     confidence: Mapped[float]
 
     label: Mapped[Label] = relationship(lazy="joined", innerjoin=True)
+
+
+class Searchable(Base):
+    """What the search looks through: one small row for a photo, which triggers keep (migration 0005).
+
+    `at` is when it was taken or, if that is not known, uploaded. `kinds` are the numbers of all its labels and of
+    everything that these are kinds of, sure enough to be shown or not: thresholds may change at any time.
+    """
+
+    __tablename__ = "searchable"
+    __table_args__ = (
+        Index("ix_searchable_at_photo_id", "at", "photo_id"),
+        Index("ix_searchable_kinds", "kinds", postgresql_using="gin"),
+    )
+
+    photo_id: Mapped[UUID] = mapped_column(ForeignKey(Photo.id, ondelete="CASCADE"), primary_key=True)
+    at: Mapped[datetime]
+    kinds: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default="{}")
 
 
 class Correction(Base):

@@ -68,6 +68,12 @@ def record_renditions(
     )
 
 
+def recorded_renditions(session: Session, photo_id: UUID) -> Sequence[Rendition]:
+    """A photo's renditions, the smallest first."""
+    recorded = select(Rendition).where(Rendition.photo_id == photo_id).order_by(Rendition.width, Rendition.format)
+    return session.scalars(recorded).all()
+
+
 def recorded_keys(session: Session, photo_id: UUID) -> set[str]:
     """The keys of a photo's renditions: what is in the bucket beside them is of no use to anybody."""
     return set(session.scalars(select(Rendition.key).where(Rendition.photo_id == photo_id)))

@@ -26,6 +26,7 @@ RIGHTS = {
         "photo_labels": "SELECT, INSERT, DELETE",
         "corrections": "SELECT, INSERT, UPDATE (verdict, person, at, source, confidence), DELETE",
         "embeddings": "SELECT",
+        "searchable": "SELECT",
         "labels": "SELECT, UPDATE (adjusted_threshold)",
         "label_terms": "SELECT",
         "label_ancestors": "SELECT",

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
-from photofleet.catalog.models import LABEL, RESIZE, Photo, Stage
+from photofleet.catalog.models import LABEL, RESIZE, Photo, PhotoLabel, Stage
 from photofleet.catalog.results import StoredRendition, record_renditions
 from photofleet.settings import get_settings
 from tests.photofleet.catalog.factories import PEMBROKE, create_finished_photo
@@ -51,6 +51,12 @@ def address(photo: Photo, name: str, format: str) -> str:
 def pages_of(client: FlaskClient, photo: Photo) -> tuple[str, str]:
     """The gallery, and the photo's own page."""
     return client.get("/").text, client.get(f"/photos/{photo.id}").text
+
+
+def unlabel(photo: Photo, session: Session) -> None:
+    """Have the photo as it is before a model has labelled it."""
+    session.execute(delete(PhotoLabel).where(PhotoLabel.photo_id == photo.id))
+    session.execute(update(Photo).where(Photo.id == photo.id).values(labels_source=None))
 
 
 def is_in(stage: str, state: str, photo: Photo, session: Session) -> None:
@@ -156,13 +162,14 @@ def test_a_picture_without_preview_has_nothing_behind_it_that_would_shine_throug
 
 
 @pytest.mark.parametrize("state", ["waiting", "running", "failed"])
-def test_a_photo_whose_renditions_are_made_anew_looks_finished_however_that_goes(
-    client: FlaskClient, session: Session, state: str
+@pytest.mark.parametrize("stage", [RESIZE, LABEL])
+def test_a_photo_whose_renditions_or_labels_are_made_anew_looks_finished_however_that_goes(
+    client: FlaskClient, session: Session, stage: str, state: str
 ) -> None:
     photo = create(session, JPEGS + WEBPS)
     before = pages_of(client, photo)
 
-    is_in(RESIZE, state, photo, session)
+    is_in(stage, state, photo, session)
 
     assert pages_of(client, photo) == before
     for page in before:
@@ -170,17 +177,39 @@ def test_a_photo_whose_renditions_are_made_anew_looks_finished_however_that_goes
         assert "data-failed=" not in page
 
 
-@pytest.mark.parametrize("state", ["waiting", "running", "failed"])
-def test_programs_are_told_that_such_a_photo_is_finished_and_what_its_stage_is_at(
-    client: FlaskClient, session: Session, state: str
+def test_a_photo_that_a_version_before_has_labelled_looks_finished_while_it_is_labelled_anew(
+    client: FlaskClient, session: Session
 ) -> None:
     photo = create(session, JPEGS + WEBPS)
-    is_in(RESIZE, state, photo, session)
+    before = pages_of(client, photo)
+
+    session.execute(update(Photo).where(Photo.id == photo.id).values(labels_source=None))
+    is_in(LABEL, "waiting", photo, session)
+
+    assert pages_of(client, photo) == before
+
+
+def test_what_a_person_adds_does_not_end_the_waiting_for_labels(client: FlaskClient, session: Session) -> None:
+    photo = create(session, JPEGS + WEBPS)
+    unlabel(photo, session)
+    session.add(PhotoLabel(photo_id=photo.id, source="person:everybody", label_id=PEMBROKE, confidence=1))
+    is_in(LABEL, "waiting", photo, session)
+
+    assert client.get(f"/api/v1/photos/{photo.id}").get_json()["finished"] is False
+
+
+@pytest.mark.parametrize("state", ["waiting", "running", "failed"])
+@pytest.mark.parametrize(("stage", "other"), [(RESIZE, LABEL), (LABEL, RESIZE)])
+def test_programs_are_told_that_such_a_photo_is_finished_and_what_its_stage_is_at(
+    client: FlaskClient, session: Session, stage: str, other: str, state: str
+) -> None:
+    photo = create(session, JPEGS + WEBPS)
+    is_in(stage, state, photo, session)
 
     found = client.get(f"/api/v1/photos/{photo.id}").get_json()
 
     assert found["finished"] is True
-    assert {stage["name"]: stage["state"] for stage in found["stages"]} == {RESIZE: state, LABEL: "done"}
+    assert {stage["name"]: stage["state"] for stage in found["stages"]} == {stage: state, other: "done"}
 
 
 @pytest.mark.parametrize("stage", [RESIZE, LABEL])
@@ -188,6 +217,7 @@ def test_programs_are_told_that_a_photo_is_not_finished_while_its_picture_or_its
     client: FlaskClient, session: Session, stage: str
 ) -> None:
     photo = create(session, JPEGS if stage == LABEL else [])
+    unlabel(photo, session)
     is_in(stage, "running", photo, session)
 
     assert client.get(f"/api/v1/photos/{photo.id}").get_json()["finished"] is False
@@ -195,6 +225,7 @@ def test_programs_are_told_that_a_photo_is_not_finished_while_its_picture_or_its
 
 def test_labels_are_waited_for_even_while_renditions_are_made_anew(client: FlaskClient, session: Session) -> None:
     photo = create(session, JPEGS + WEBPS)
+    unlabel(photo, session)
     is_in(RESIZE, "waiting", photo, session)
     is_in(LABEL, "waiting", photo, session)
 

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text, update
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import Photo, Stage
-from photofleet.catalog.outdated import reopen_outdated
+from photofleet.catalog.outdated import renditions_of, reopen_outdated
 from photofleet.catalog.overdue import claim_overdue, note_announced
 from photofleet.catalog.stages import finish_stage, start_stage
 from tests.photofleet.catalog.factories import create_finished_photo, create_photo
@@ -167,7 +167,7 @@ def test_an_old_photo_that_is_resized_anew_is_overdue_only_when_its_new_message_
 ) -> None:
     photo = create_finished_photo(session, revision="old")
     note_announced(session, photo.id)
-    assert reopen_outdated(session, photo.id, "new")
+    assert reopen_outdated(session, photo.id, renditions_of("new"))
     age(session, photo, uploaded=timedelta(days=365), announced=since, progress=since)
 
     claimed = claim_overdue(session, overdue=OVERDUE, limit=10)
@@ -178,7 +178,7 @@ def test_an_old_photo_that_is_resized_anew_is_overdue_only_when_its_new_message_
 def test_a_photo_that_is_resized_anew_does_not_say_how_far_the_fleets_have_come(session: Session) -> None:
     photo, old = create_photo(session), create_finished_photo(session, revision="old")
     note_announced(session, photo.id)
-    assert reopen_outdated(session, old.id, "new")
+    assert reopen_outdated(session, old.id, renditions_of("new"))
     start_stage(session, old.id, "resize")
     age(session, old, uploaded=timedelta(days=365), announced=5 * MINUTE, progress=0 * MINUTE)
     age(session, photo, uploaded=60 * MINUTE, announced=60 * MINUTE, progress=60 * MINUTE)

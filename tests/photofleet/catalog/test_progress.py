@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from photofleet.catalog import progress, stages
 from photofleet.catalog.identifiers import uuid7
 from photofleet.catalog.models import Photo, Stage
-from photofleet.catalog.outdated import reopen_outdated
+from photofleet.catalog.outdated import renditions_of, reopen_outdated
 from tests.photofleet.catalog.factories import create_finished_photo, create_photo
 
 MINUTE = timedelta(minutes=1)
@@ -46,7 +46,7 @@ def test_the_longest_wait_is_that_of_the_oldest_photo_that_no_worker_has_taken_u
 
 def test_an_old_photo_that_is_resized_anew_waits_since_it_was_opened_again(session: Session) -> None:
     photo = age(session, create_finished_photo(session, revision="old"), timedelta(days=365))
-    assert reopen_outdated(session, photo.id, "new")
+    assert reopen_outdated(session, photo.id, renditions_of("new"))
 
     waits = progress.longest_waits(session, longest_attempt=MINUTE)
 

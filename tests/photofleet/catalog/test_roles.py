@@ -14,15 +14,27 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from photofleet.catalog.corrections import add_label, remove_label, take_back
+from photofleet.catalog.judgements import all_corrections, corrections_of, judged_labels
 from photofleet.catalog.migrate import is_current, migrate
 from photofleet.catalog.models import Base, Photo
-from photofleet.catalog.outdated import count_outdated, outcomes, outdated_photos, photos_under_way, reopen_outdated
+from photofleet.catalog.outdated import (
+    Goal,
+    count_outdated,
+    labels_of,
+    last_source,
+    outcomes,
+    outdated_photos,
+    photos_under_way,
+    renditions_of,
+    reopen_outdated,
+)
 from photofleet.catalog.overdue import claim_overdue, note_announced
 from photofleet.catalog.photos import find_duplicate, get_photos, get_present_photo, newest_photos
 from photofleet.catalog.progress import failed_photos, finished_within, longest_waits, photos_by_id
 from photofleet.catalog.results import FoundLabel, StoredRendition, record_labels, record_renditions, recorded_keys
 from photofleet.catalog.roles import RDS_IAM, RIGHTS, WEB, WORKER
-from photofleet.catalog.search import common_labels, search_photos, suggest_labels
+from photofleet.catalog.search import common_labels, search_photos, similar_photos, suggest
 from photofleet.catalog.stages import (
     GAVE_UP,
     fail_stage,
@@ -33,10 +45,13 @@ from photofleet.catalog.stages import (
     reopen_stage,
     start_stage,
 )
+from photofleet.catalog.superseded import delete_superseded
+from photofleet.catalog.thresholds import adjust_threshold, prospects
+from photofleet.catalog.vocabulary import label_called, labels_starting
 from photofleet.cli import main
 from photofleet.local.postgres import EmbeddedPostgres
 from tests.photofleet.catalog.conftest import SignInWith, StoreSecret
-from tests.photofleet.catalog.factories import PEMBROKE, create_photo
+from tests.photofleet.catalog.factories import DOG, PEMBROKE, create_photo
 
 MASTER, DATABASE, PASSWORD = "master", "rds", "hunter2"
 HOUR = timedelta(hours=1)
@@ -145,10 +160,33 @@ def test_the_web_tier_stores_photos_and_shows_and_finds_them(as_: SessionOf, pho
     assert find_duplicate(web, photo.owner, photo.sha256) == photo
     assert get_photos(web, [photo.id])
     assert len(newest_photos(web, before=None, limit=9).photos) == 2
-    (found,) = search_photos(web, "dog", before=None, limit=9).page.photos
+    (found,) = search_photos(web, "dog -cat", owner="everybody", limit=9).photos
     assert [label.label_id for label in found.labels] == [PEMBROKE]
-    assert suggest_labels(web, "do", limit=9)
+    assert similar_photos(web, found, limit=9) == []
+    assert suggest(web, "do", limit=9)
     assert common_labels(web, limit=9)
+
+
+def test_people_correct_labels_on_the_web_tier_and_operators_set_thresholds_and_export(as_: SessionOf) -> None:
+    process_photo(as_, PEMBROKE)
+    web = as_(WEB)
+    photo_id = newest_photos(web, before=None, limit=1).photos[0].id
+
+    assert label_called(web, "dogs").id == DOG
+    assert labels_starting(web, "do", limit=9)
+    for label_id in (PEMBROKE, DOG):
+        add_label(web, [photo_id], label_id, person="ada")
+        remove_label(web, [photo_id], label_id, person="ada")
+    assert [label.id for _, label in corrections_of(web, photo_id)] == [DOG]
+    take_back(web, [photo_id], DOG)
+    add_label(web, [photo_id], PEMBROKE, person="ada")
+    adjust_threshold(web, PEMBROKE, 0.5)
+    assert judged_labels(web)
+    assert prospects(web, PEMBROKE, [0.5])
+    adjust_threshold(web, PEMBROKE, None)
+    web.commit()
+
+    assert len(list(all_corrections(as_(WORKER)))) == 1
 
 
 def process_photo(as_: SessionOf, *label_ids: str) -> None:
@@ -200,17 +238,28 @@ def test_either_user_will_do_for_who_watches_and_sweeps_and_tries_again(
     session.commit()
 
 
-def test_an_operator_signs_in_as_a_worker_to_refresh_renditions(as_: SessionOf) -> None:
+@pytest.mark.parametrize("goal", [renditions_of("new"), labels_of("net@2")], ids=["renditions", "labels"])
+def test_an_operator_signs_in_as_a_worker_to_refresh_what_photos_have(as_: SessionOf, goal: Goal) -> None:
     process_photo(as_)
     operator = as_(WORKER)
 
-    assert count_outdated(operator, "new") == 1
-    (photo_id,) = outdated_photos(operator, "new", before=None).photo_ids
-    assert reopen_outdated(operator, photo_id, "new")
+    assert count_outdated(operator, goal) == 1
+    (photo_id,) = outdated_photos(operator, goal, before=None).photo_ids
+    assert reopen_outdated(operator, photo_id, goal)
     operator.commit()
 
-    assert photos_under_way(operator, "new") == {photo_id}
-    assert outcomes(operator, {photo_id}, "new") == {}
+    assert photos_under_way(operator, goal) == {photo_id}
+    assert outcomes(operator, {photo_id}, goal) == {}
+
+
+def test_an_operator_clears_away_what_other_models_have_found(as_: SessionOf) -> None:
+    process_photo(as_, PEMBROKE)
+    operator = as_(WORKER)
+    assert last_source(operator) == "net@1"
+    (photo_id,) = outdated_photos(operator, labels_of("net@2"), before=None).photo_ids
+    record_labels(operator, photo_id, "net@2", [])
+
+    assert delete_superseded(operator, before=None).photos == 1
 
 
 @pytest.mark.parametrize("user", [WEB, WORKER])

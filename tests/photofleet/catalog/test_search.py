@@ -1,71 +1,194 @@
+from datetime import datetime
+
 import pytest
 from sqlalchemy.orm import Session
 
-from photofleet.catalog.search import Suggestion, common_labels, search_photos, suggest_labels
-from tests.photofleet.catalog.factories import ESPRESSO, PEMBROKE, TABBY, create_finished_photo
+from photofleet.catalog.models import ADDED, PERSON, Label, PhotoLabel
+from photofleet.catalog.results import FoundLabel, record_labels
+from photofleet.catalog.search import CursorError, Found, Order, Reason, search_photos
+from photofleet.catalog.search import query as search_query
+from photofleet.catalog.search import results as search_results
+from tests.photofleet.catalog.factories import DOG, ESPRESSO, PEMBROKE, TABBY, create_finished_photo
+
+SAMOYED = "n02111889"
 
 
-@pytest.mark.parametrize("query", ["Pembroke", "corgi", "dog", "DOGS", "  dog ", "animal", "mammals"])
+def search(session: Session, query: str, **arguments: object) -> Found:
+    """What a query of everybody's finds."""
+    return search_photos(session, query, **{"owner": "everybody", "limit": 10, **arguments})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("query", ["Pembroke", "corgi", "dog", "DOGS", "  dog ", "animal", "mammals", "label:dogs"])
 def test_a_photo_is_found_by_its_label_its_synonyms_and_everything_it_is_a_kind_of(
     session: Session, query: str
 ) -> None:
     corgi = create_finished_photo(session, PEMBROKE)
     create_finished_photo(session, ESPRESSO)
 
-    found = search_photos(session, query, before=None, limit=10)
+    found = search(session, query)
 
-    assert [photo.id for photo in found.page.photos] == [corgi.id]
-    assert found.matched
+    assert [photo.id for photo in found.photos] == [corgi.id]
+    assert found.names
+    assert not found.unknown
 
 
-@pytest.mark.parametrize("query", ["cat", "do", "unheard-of", "%", "", "'; drop table photos; --", "dog\0"])
+@pytest.mark.parametrize("query", ["cat", "unheard-of", "%%%", "", "'; drop table photos; --", "dog\0cat", "___"])
 def test_what_no_label_is_called_finds_nothing(session: Session, query: str) -> None:
     create_finished_photo(session, ESPRESSO)
 
-    assert search_photos(session, query, before=None, limit=10).page.photos == []
+    assert not search(session, query).photos
 
 
-def test_a_photo_with_two_dogs_is_found_once(session: Session) -> None:
-    photo = create_finished_photo(session, PEMBROKE, "n02113186")
+def test_all_words_must_apply_and_those_with_a_minus_must_not(session: Session) -> None:
+    both = create_finished_photo(session, PEMBROKE, ESPRESSO)
+    dog = create_finished_photo(session, PEMBROKE)
+    cat = create_finished_photo(session, TABBY)
 
-    found = search_photos(session, "dog", before=None, limit=10)
-
-    assert [photo.id for photo in found.page.photos] == [photo.id]
-
-
-def test_what_is_found_comes_in_pages_newest_first(session: Session) -> None:
-    photos = [create_finished_photo(session, PEMBROKE) for _ in range(3)]
-
-    first = search_photos(session, "dog", before=None, limit=2).page
-    second = search_photos(session, "dog", before=first.next_before, limit=2).page
-
-    assert [photo.id for photo in (*first.photos, *second.photos)] == [photo.id for photo in reversed(photos)]
-    assert second.next_before is None
+    assert ids(search(session, "dog espresso")) == [both.id]
+    assert ids(search(session, "dog -espresso")) == [dog.id]
+    assert ids(search(session, "-dog")) == [cat.id]
+    assert ids(search(session, "animal -dog -espresso")) == [cat.id]
 
 
-def test_suggestions_are_labels_that_find_something_those_that_find_most_first(session: Session) -> None:
-    create_finished_photo(session, PEMBROKE)
-    create_finished_photo(session, "n02113186")
-    create_finished_photo(session, TABBY)
+def test_words_in_a_row_are_one_label_if_there_is_one(session: Session) -> None:
+    bear = create_finished_photo(session, "n02132136")  # a brown bear
+    create_finished_photo(session, "n02134084")  # a polar bear
 
-    assert suggest_labels(session, "do", limit=5)[0] in (Suggestion("dog", 2), Suggestion("domestic animal", 3))
-    assert Suggestion("dog", 2) in suggest_labels(session, "Dog", limit=5)
-    assert suggest_labels(session, "espr", limit=5) == []
-
-
-@pytest.mark.parametrize("start", ["%", "_", "", " ", "\\"])
-def test_typing_a_wildcard_suggests_nothing(session: Session, start: str) -> None:
-    create_finished_photo(session, PEMBROKE)
-
-    assert suggest_labels(session, start, limit=5) == []
+    for query in ("brown bear", '"brown bear"', "Brown  bears"):
+        found = search(session, query)
+        assert ids(found) == [bear.id], query
+        assert found.names == ["brown bear"]
 
 
-def test_the_labels_that_find_most_are_the_common_ones(session: Session) -> None:
-    create_finished_photo(session, PEMBROKE)
-    create_finished_photo(session, PEMBROKE)
-    create_finished_photo(session, TABBY)
+def test_only_labels_that_are_sure_enough_count(session: Session) -> None:
+    photo = create_finished_photo(session)
+    record_labels(session, photo.id, "net@1", [FoundLabel(PEMBROKE, 0.5)])
+    label = session.get_one(Label, PEMBROKE)
 
-    common = common_labels(session, limit=3)
+    label.adjusted_threshold = 0.6
+    session.flush()
+    assert search(session, "dog").photos == []
+    assert ids(search(session, "-dog")) == [photo.id]
 
-    assert common[0].photos == 2
-    assert len(common) == 2
+    label.adjusted_threshold = 0.4
+    session.flush()
+    assert ids(search(session, "dog")) == [photo.id]
+    assert ids(search(session, "dog min:50")) == [photo.id]
+    assert search(session, "dog min:51").photos == []
+
+
+def test_what_a_person_adds_is_found_and_what_is_gone_is_not(session: Session) -> None:
+    photo = create_finished_photo(session, ESPRESSO)
+    session.add(PhotoLabel(photo_id=photo.id, label_id=DOG, source=PERSON + "ada", confidence=1))
+    session.flush()
+    session.expire_all()
+
+    found = search(session, "animal")
+    assert found.reasons == {photo.id: [Reason("animal", "dog", 1.0)]}
+
+    record_labels(session, photo.id, "net@1", [])
+    session.expire_all()
+    assert search(session, "espresso").photos == []
+    assert ids(search(session, ADDED + " dog")) == []
+    assert ids(search(session, "dog")) == [photo.id]
+
+
+def test_each_photo_says_by_which_label_it_was_found(session: Session) -> None:
+    photo = create_finished_photo(session, ESPRESSO)
+    record_labels(session, photo.id, "net@1", [FoundLabel(PEMBROKE, 0.7), FoundLabel(SAMOYED, 0.94)])
+    session.expire_all()
+
+    samoyed = session.get_one(Label, SAMOYED).name
+    assert search(session, "dog").reasons[photo.id] == [Reason("dog", samoyed, 0.94)]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("orientation:portrait", ["upright"]),
+        ("-orientation:portrait", ["png", "wide"]),
+        ("orientation:square", ["png"]),
+        ("type:png", ["png"]),
+        ("-type:png", ["wide", "upright"]),
+        ("by:me", ["png", "wide"]),
+        ("-by:me", ["upright"]),
+        ("png", ["png"]),
+        ("WIDE", ["wide"]),
+        ("upright", []),
+        ("-wide by:me", ["png"]),
+    ],
+)
+def test_photos_are_found_by_their_form_and_ones_own_by_their_filename(
+    session: Session, query: str, expected: list[str]
+) -> None:
+    create_finished_photo(session, owner="ada", filename="upright.jpg", width=3, height=4)
+    create_finished_photo(session, filename="wide.jpg", width=4, height=3)
+    create_finished_photo(session, filename="png.png", format="png", width=4, height=4)
+
+    found = search(session, query, order=Order.DATE)
+
+    assert [photo.filename.split(".")[0] for photo in found.photos] == expected
+
+
+def test_a_period_counts_from_when_photos_were_taken(session: Session) -> None:
+    for day in ("2025-12-31T23:59:59+00:00", "2026-05-01T00:00:00+00:00", "2026-05-31T23:59:59+00:00"):
+        create_finished_photo(session, PEMBROKE, taken_at=datetime.fromisoformat(day), filename=day[:10])
+
+    def days(query: str) -> list[str]:
+        return [photo.filename for photo in search(session, query).photos]
+
+    assert days("dog from:2026-05 to:2026-05") == ["2026-05-31", "2026-05-01"]
+    assert days("to:2025") == ["2025-12-31"]
+    assert days("dog from:2026-05-02") == ["2026-05-31"]
+
+
+def test_an_unknown_word_comes_with_labels_like_it(session: Session) -> None:
+    (unknown,) = search(session, "espresso corgy").unknown
+
+    assert unknown.text == "corgy"
+    assert (unknown.place.start, unknown.place.end) == (9, 14)
+    assert "corgi" in unknown.alternatives
+
+
+def test_a_label_that_was_asked_for_as_one_must_exist(session: Session) -> None:
+    (mistake,) = search(session, "label:corgy").mistakes
+
+    assert "Did you mean “corgi”" in mistake.message
+
+
+@pytest.mark.parametrize("order", Order)
+@pytest.mark.parametrize("window", [1, 1000])
+def test_every_photo_comes_once_page_after_page(
+    session: Session, monkeypatch: pytest.MonkeyPatch, order: Order, window: int
+) -> None:
+    monkeypatch.setattr(search_query, "WINDOW", window)
+    monkeypatch.setattr(search_results, "BLOCK", 3)
+    photos = [create_finished_photo(session) for _ in range(7)]
+    for n, photo in enumerate(photos):
+        record_labels(session, photo.id, "net@1", [FoundLabel(PEMBROKE, 0.5 + n * 37 % 10 / 20)])
+    session.expire_all()
+
+    first = search(session, "dog", order=order, limit=2)
+    pages = [first]
+    while pages[-1].cursor:
+        create_finished_photo(session, PEMBROKE)  # which is newer than what is looked at
+        pages.append(search(session, "dog", order=order, limit=2, cursor=pages[-1].cursor))
+
+    seen = [photo for page in pages for photo in page.photos]
+    assert sorted(photo.id for photo in seen) == sorted(photo.id for photo in photos)
+    if order is Order.DATE:
+        assert seen == photos[::-1]
+    else:
+        sure = [photo.labels[0].confidence for photo in seen]
+        assert [sure[:3], sure[3:6]] == [sorted(sure[:3], reverse=True), sorted(sure[3:6], reverse=True)]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "W10", "bnVsbA", "WzFd", "\u2028", "Wzld" * 50])
+def test_a_damaged_cursor_is_told(session: Session, cursor: str) -> None:
+    with pytest.raises(CursorError, match="search again"):
+        search(session, "dog", cursor=cursor)
+
+
+def ids(found: Found) -> list[object]:
+    """The photos that were found."""
+    return [photo.id for photo in found.photos]

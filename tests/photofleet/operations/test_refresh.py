@@ -1,35 +1,30 @@
 """`photofleet renditions refresh`: every photo of another setting is resized anew, once, and nothing else waits."""
 
-import re
 import signal
 import subprocess
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from uuid import UUID
 
-import boto3
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
-from photofleet.catalog.models import UNFINISHED, Photo, Stage
-from photofleet.catalog.outdated import Outcome, outcomes
-from photofleet.catalog.results import StoredRendition, record_renditions
-from photofleet.catalog.stages import GAVE_UP, fail_stage, finish_stage, start_stage
+from photofleet.catalog.models import RESIZE, UNFINISHED, Photo, Stage
+from photofleet.catalog.outdated import Goal, Outcome, outcomes, renditions_of
+from photofleet.catalog.stages import GAVE_UP, fail_stage
 from photofleet.cli import main
 from photofleet.images.renditions import revision
-from photofleet.operations import refresh, renditions
+from photofleet.operations import refresh, watching
 from photofleet.settings import get_settings
 from photofleet.sweeper import sweep
 from tests.photofleet.broker.queues import Queues
 from tests.photofleet.catalog.factories import create_finished_photo, create_photo
-
-UUID_OF_A_PHOTO = re.compile(r"photo_id\W+([0-9a-f-]{36})")
+from tests.photofleet.operations.fleet import Fleet
 
 COMMAND = (sys.executable, "-c", "from photofleet.cli import main; main()", "renditions", "refresh")
 
@@ -37,64 +32,25 @@ ALL_OF_THEM = 1000
 """A rate at which no test waits."""
 
 
-class Fleet:
-    """Does what workers do with the messages that they get, and counts these by photo."""
-
-    def __init__(self, catalog: Engine) -> None:
-        self._catalog, self._sqs = catalog, boto3.client("sqs")
-        self.makes = current()
-        self.breaks_at: set[UUID] = set()
-        self.messages: Counter[UUID] = Counter()
-
-    def work(self) -> None:
-        queue = get_settings().resize_queue_url
-        while messages := self._sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=0).get(
-            "Messages", []
-        ):
-            for message in messages:
-                found = UUID_OF_A_PHOTO.search(message["Body"])
-                assert found
-                self._resize(UUID(found[1]))
-                self._sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-
-    def _resize(self, photo_id: UUID) -> None:
-        self.messages[photo_id] += 1
-        with Session(self._catalog) as session, session.begin():
-            if not isinstance(start_stage(session, photo_id, "resize"), int):
-                return
-            if photo_id in self.breaks_at:
-                fail_stage(session, photo_id, "resize", "This file is damaged.")
-            elif finish_stage(session, photo_id, "resize"):
-                rendition = StoredRendition("w320", "jpeg", 320, 240, 900, f"renditions/{photo_id}/w320.jpg", "fit")
-                record_renditions(
-                    session, photo_id, [rendition], preview=b"webp", colour="#000000", revision=self.makes
-                )
-
-
 def current() -> str:
     return revision(get_settings().rendition_specs)
+
+
+def goal() -> Goal:
+    return renditions_of(current())
 
 
 @pytest.fixture
 def fleet(catalog: Engine, queues: Queues) -> Fleet:
     """The resize fleet, which works when it is told to."""
-    return Fleet(catalog)
+    return Fleet(catalog, RESIZE, current())
 
 
 @pytest.fixture
 def fleet_at_work(fleet: Fleet) -> Iterator[Fleet]:
     """The resize fleet, which works all the time."""
-    stop = threading.Event()
-
-    def work() -> None:
-        while not stop.wait(0.05):
-            fleet.work()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield fleet
-    stop.set()
-    thread.join()
+    with fleet.at_work():
+        yield fleet
 
 
 @pytest.fixture(autouse=True)
@@ -195,7 +151,7 @@ def test_the_newest_come_first_and_few_are_under_way_at_once(session: Session, f
     photos = outdated(session, 6)
     uploaded = create_photo(session)
     session.commit()
-    steps = refresh.refresh(rate=ALL_OF_THEM)
+    steps = refresh.refresh(goal(), rate=ALL_OF_THEM)
 
     assert [next(steps).under_way for _ in range(3)] == [0, 4, 4]
     assert waiting(session) == {uploaded.id, *(photo.id for photo in photos[2:])}
@@ -214,7 +170,7 @@ def test_no_more_are_under_way_than_the_fleet_has_done_of_late(
     session: Session, fleet: Fleet, clock: Clock, takes_s: float, at_once: list[int]
 ) -> None:
     outdated(session, 40)
-    steps = refresh.refresh(rate=ALL_OF_THEM)
+    steps = refresh.refresh(goal(), rate=ALL_OF_THEM)
 
     for expected in at_once:
         assert next(steps).under_way == expected
@@ -227,7 +183,7 @@ def test_however_slow_the_fleet_is_the_database_is_asked_once_in_a_second(
 ) -> None:
     photos = outdated(session, 12)
     asked_at = []
-    for _ in islice(refresh.refresh(rate=8), 6):
+    for _ in islice(refresh.refresh(goal(), rate=8), 6):
         asked_at.append(clock.now)
         photos.pop().deleted_at = datetime.now(UTC)  # which ends one, and makes room for another
         session.commit()
@@ -240,7 +196,7 @@ def test_what_became_of_any_number_of_photos_is_found(session: Session) -> None:
     session.flush()
     more_than_a_statement_has_parameters = [UUID(int=number) for number in range(70_000)]
 
-    found = outcomes(session, [*more_than_a_statement_has_parameters, photo.id], current())
+    found = outcomes(session, [*more_than_a_statement_has_parameters, photo.id], goal())
 
     assert found == {photo.id: Outcome.UNCHANGED}
 
@@ -250,11 +206,11 @@ def test_one_that_was_killed_goes_on_where_it_was_and_what_it_left_under_way_cou
     session: Session, fleet: Fleet
 ) -> None:
     photos = outdated(session, 6)
-    killed = refresh.refresh(rate=ALL_OF_THEM)
+    killed = refresh.refresh(goal(), rate=ALL_OF_THEM)
     assert [next(killed).under_way for _ in range(2)] == [0, 4]
     killed.close()
 
-    steps = refresh.refresh(rate=ALL_OF_THEM)
+    steps = refresh.refresh(goal(), rate=ALL_OF_THEM)
     assert [next(steps).under_way for _ in range(2)] == [4, 4]
     assert waiting(session) == {photo.id for photo in photos[2:]}
 
@@ -266,7 +222,7 @@ def test_one_that_was_killed_goes_on_where_it_was_and_what_it_left_under_way_cou
 @pytest.mark.usefixtures("four_at_once")
 def test_two_at_once_resize_no_photo_twice(session: Session, fleet: Fleet) -> None:
     photos = outdated(session, 6)
-    one, other = (refresh.refresh(rate=ALL_OF_THEM) for _ in range(2))
+    one, other = (refresh.refresh(goal(), rate=ALL_OF_THEM) for _ in range(2))
     assert [next(one).under_way for _ in range(2)] == [0, 4]
     assert [next(other).under_way for _ in range(2)] == [4, 4]
     fleet.work()
@@ -296,7 +252,7 @@ def test_a_photo_that_fails_keeps_what_it_had_and_is_not_tried_for_ever(session:
 
 def test_a_photo_that_is_deleted_meanwhile_is_not_waited_for(session: Session, fleet: Fleet) -> None:
     (photo,) = outdated(session, 1)
-    steps = refresh.refresh(rate=ALL_OF_THEM)
+    steps = refresh.refresh(goal(), rate=ALL_OF_THEM)
     assert [next(steps).under_way for _ in range(2)] == [0, 1]
     photo.deleted_at = datetime.now(UTC)
     session.commit()
@@ -362,7 +318,7 @@ def test_an_interrupted_one_says_how_far_it_came_and_that_it_can_go_on(session: 
 def test_where_nobody_watches_it_says_now_and_then_how_far_it_is(
     session: Session, fleet_at_work: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(renditions, "LINE_EVERY_S", -1)
+    monkeypatch.setattr(watching, "LINE_EVERY_S", -1)
     outdated(session, 2)
 
     lines = run("--rate", "1000").output.splitlines()
@@ -377,7 +333,7 @@ def test_a_refresh_does_not_use_up_what_sweepers_may_announce(
     outdated(session, 60)
     session.execute(update(Photo).values(uploaded_at=datetime(2025, 1, 1, tzinfo=UTC)))
     session.commit()
-    steps = refresh.refresh(rate=ALL_OF_THEM)
+    steps = refresh.refresh(goal(), rate=ALL_OF_THEM)
     assert any(progress.under_way == 60 for progress in steps)
     forgotten = create_photo(session)
     forgotten.uploaded_at = datetime(2025, 1, 1, tzinfo=UTC)
