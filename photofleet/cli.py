@@ -4,12 +4,14 @@ import os
 import signal
 import sys
 import threading
+from importlib.metadata import entry_points
 
 import click
 
 from photofleet.local.commands import local
 from photofleet.logs import configure_logging
 from photofleet.operations.commands import dlq, status
+from photofleet.operations.labels import labels
 from photofleet.operations.outages import Outage, naming_outages
 from photofleet.operations.renditions import renditions
 from photofleet.settings import Settings, get_settings, variable
@@ -25,8 +27,11 @@ def main() -> None:
 main.add_command(local)
 main.add_command(status)
 main.add_command(dlq)
+main.add_command(labels)
 main.add_command(renditions)
 main.add_command(stack)
+for _command in entry_points(group="photofleet.commands"):  # of the parts that this one does not know
+    main.add_command(_command.load())
 
 
 @main.command()

@@ -1,0 +1,164 @@
+"""What the words of a query mean: labels of the taxonomy, or parts of filenames."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from itertools import groupby
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from photofleet.catalog.models import Label, LabelAncestor, LabelTerm
+from photofleet.catalog.search.language import Clause, Mistake, Place, Query, Words
+from photofleet.catalog.taxonomy import load_taxonomy
+from photofleet.catalog.words import forms, normal
+
+LONGEST_TERM = 5
+"""The most words that are taken for one label without quotation marks."""
+
+_TRIGRAM = re.compile(r"[^\W_]{3}")
+"""What the index of filenames needs to be of use; words without it are in no filename."""
+
+ALTERNATIVES = 3
+LIKENESS = 0.65
+MOST_UNKNOWN = 3
+"""For so many unknown words others like them are looked for, which takes a while."""
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Something that is to be in a photo, or not to be: the labels of which any will do, with their numbers.
+
+    `kinds` are the ids of these labels and of all kinds of them, each with the name of the one that it is a kind of.
+    """
+
+    words: Words
+    names: tuple[str, ...]
+    numbers: tuple[int, ...]
+    kinds: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A word that no label is called, and labels that are written much like it."""
+
+    text: str
+    place: Place
+    alternatives: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """A query, understood: things, words to look for in the names of one's own files, and all its other clauses.
+
+    `hopeless`: one of the words is no label and cannot be in a filename.
+    """
+
+    things: tuple[Thing, ...]
+    filenames: tuple[Words, ...]
+    others: tuple[Clause, ...]
+    unknown: tuple[Unknown, ...]
+    mistakes: tuple[Mistake, ...]
+    hopeless: bool
+
+
+def understand(session: Session, query: Query) -> Meaning:
+    """Find the labels that a query names; words in a row are taken for the longest label that they make."""
+    words = [clause for clause in query.clauses if isinstance(clause, Words)]
+    groups = list(_groups(query.clauses))
+    known = _labels_called(session, {form for group in groups for some in _spans(group) for form in forms(some.text)})
+    things, left = [], []
+    for group in groups:
+        position = 0
+        while position < len(group):
+            length, labels = _longest(group[position:], known)
+            one = _joined(group[position : position + length])
+            if labels:
+                things.append(_thing(session, one, labels))
+            else:
+                left.append(one)
+            position += length
+    named = [one for one in left if not one.label_only]
+    return Meaning(
+        tuple(things),
+        tuple(one for one in named if _TRIGRAM.search(one.text)),
+        tuple(clause for clause in query.clauses if clause not in words),
+        tuple(Unknown(one.text, one.place, _alternatives(one.text)) for one in named[:MOST_UNKNOWN]),
+        (*query.mistakes, *(_no_label(one) for one in left[:MOST_UNKNOWN] if one.label_only)),
+        any(not (one.negated or _TRIGRAM.search(one.text)) for one in named),
+    )
+
+
+def _groups(clauses: Sequence[Clause]) -> Iterator[list[Words]]:
+    """Words that stand together and may be one label; each of the others by itself."""
+    for joins, group in groupby(clauses, key=lambda clause: isinstance(clause, Words) and clause.joins):
+        words = [clause for clause in group if isinstance(clause, Words)]
+        if joins:
+            yield words
+        else:
+            yield from ([one] for one in words)
+
+
+def _spans(group: Sequence[Words]) -> Iterator[Words]:
+    for start in range(len(group)):
+        for end in range(start + 1, min(start + LONGEST_TERM, len(group)) + 1):
+            yield _joined(group[start:end])
+
+
+def _joined(words: Sequence[Words]) -> Words:
+    first, last = words[0], words[-1]
+    text = " ".join(one.text for one in words)
+    return Words(text, Place(first.place.start, last.place.end), first.negated, first.joins, first.label_only)
+
+
+def _longest(group: Sequence[Words], known: dict[str, list[Label]]) -> tuple[int, list[Label]]:
+    for length in range(min(LONGEST_TERM, len(group)), 0, -1):
+        text = _joined(group[:length]).text
+        # What a plural means comes after what the very word means: "glasses" are not what one drinks from.
+        if labels := known.get(normal(text)) or [
+            label for form in sorted(forms(text)) for label in known.get(form, ())
+        ]:
+            return length, labels
+    return 1, []
+
+
+def _labels_called(session: Session, terms: set[str]) -> dict[str, list[Label]]:
+    found: dict[str, list[Label]] = {}
+    for term, label in session.execute(
+        select(LabelTerm.term, Label)
+        .join(Label, Label.id == LabelTerm.label_id)
+        .where(LabelTerm.term.in_(terms))
+        .order_by(Label.name, Label.id)
+    ):
+        found.setdefault(term, []).append(label)
+    return found
+
+
+def _thing(session: Session, words: Words, labels: Sequence[Label]) -> Thing:
+    names = {label.id: label.name for label in labels}
+    kinds = session.execute(
+        select(LabelAncestor.label_id, LabelAncestor.ancestor_id).where(LabelAncestor.ancestor_id.in_(names))
+    )
+    return Thing(
+        words,
+        tuple(dict.fromkeys(names.values())),
+        tuple({label.number for label in labels}),
+        {label_id: names[ancestor_id] for label_id, ancestor_id in kinds} | names,
+    )
+
+
+def _no_label(words: Words) -> Mistake:
+    names = " or ".join(f"“{name}”" for name in _alternatives(words.text))
+    advice = f"Did you mean {names}?" if names else "Try a simpler or a more general word."
+    return Mistake(words.place, f"No label is called “{words.text}”. {advice}")
+
+
+def _alternatives(text: str) -> tuple[str, ...]:
+    return tuple(get_close_matches(normal(text)[:40], _terms(), ALTERNATIVES, LIKENESS))
+
+
+@cache
+def _terms() -> Sequence[str]:
+    return sorted({term.lower() for label in load_taxonomy() for term in (label.name, *label.synonyms)})

@@ -1,0 +1,217 @@
+"""The photos that a query finds, as one SQL statement that takes about as long for common words as for rare ones.
+
+Two ways lead to the newest photos to which all of a query applies. Where that is true of many, they are among the
+newest of all photos, in order of time (`_newest`). Where it is true of few, an index knows them (`_indexed`). Nobody
+can say beforehand how many it is true of, as words go together or apart. So the statement looks through the first
+WINDOW photos, and asks the index only if that did not fill the page.
+
+Both find candidates: photos with a label of the right kind, be it sure enough to be shown or not. Labels are looked at
+one photo after the other, in order of time, until the page is full.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    ColumnElement,
+    Integer,
+    Select,
+    SQLColumnExpression,
+    Subquery,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    not_,
+    select,
+    true,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import LateralFromClause
+
+from photofleet.catalog.models import Label, Photo, PhotoLabel, Searchable
+from photofleet.catalog.photos import visible_photos
+from photofleet.catalog.search.language import Before, Clause, Mine, Orientation, Since, Sure, Type, Words
+from photofleet.catalog.search.meaning import Meaning
+from photofleet.catalog.search.planning import set_locally
+
+WINDOW = 10_000
+
+_ORDER = (Searchable.at.desc(), Searchable.photo_id.desc())
+
+_SETTINGS = {
+    # Compiling takes longer than any of these statements, and a plan made for other words would be a bad one.
+    "jit": "off",
+    "plan_cache_mode": "force_custom_plan",
+    # Words that go together seem rarer than they are; the table is never read as a whole for that.
+    "enable_seqscan": "off",
+}
+
+
+@dataclass(frozen=True)
+class Match:
+    """A photo that was found; `sure`: how sure the least sure of the words is, from 0 to 1."""
+
+    at: datetime
+    photo_id: UUID
+    sure: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place in the order of time."""
+
+    at: datetime
+    photo_id: UUID
+
+
+def find_matches(session: Session, meaning: Meaning, *, owner: str, start: Point | None, limit: int) -> Sequence[Match]:
+    """The newest photos to which a query applies, from a point on, newest first."""
+    set_locally(session, _SETTINGS)
+    rows = session.execute(statement(meaning, owner=owner, start=start, limit=limit))
+    return [Match(at, photo_id, sure) for at, photo_id, sure in rows]
+
+
+def statement(meaning: Meaning, *, owner: str, start: Point | None, limit: int) -> Select[datetime, UUID, float]:
+    """What `find_matches` asks the database."""
+    if not any(not words.negated for words in (*(thing.words for thing in meaning.things), *meaning.filenames)):
+        everything = select(Searchable.at, Searchable.photo_id).where(*_within(meaning, start)).order_by(*_ORDER)
+        return _matching(everything.subquery("candidates"), meaning, owner, limit)
+    newest = _matching(_newest(meaning, start), meaning, owner, limit).cte("newest")
+    enough = select(func.count()).select_from(newest).scalar_subquery() >= limit
+    indexed = _matching(_indexed(meaning, owner, start), meaning, owner, limit).cte("indexed")
+    found = union_all(select(newest).where(enough), select(indexed).where(~enough)).subquery("found")
+    return select(found.c.at, found.c.photo_id, found.c.sure).order_by(found.c.at.desc(), found.c.photo_id.desc())
+
+
+def least_sure(meaning: Meaning) -> float:
+    """The confidence that the query asks for, over that from which labels are shown."""
+    return max((clause.confidence for clause in meaning.others if isinstance(clause, Sure)), default=0.0)
+
+
+def _newest(meaning: Meaning, start: Point | None) -> Subquery:
+    """Candidates among the first photos, without the help of an index of labels."""
+    window = select(Searchable).where(*_within(meaning, start)).order_by(*_ORDER).limit(WINDOW).subquery("window")
+    return (
+        select(window.c.at, window.c.photo_id)
+        .where(*_kinds(meaning, window.c.kinds))
+        .order_by(window.c.at.desc(), window.c.photo_id.desc())
+        .subquery("candidates")
+    )
+
+
+def _indexed(meaning: Meaning, owner: str, start: Point | None) -> CTE:
+    """All candidates, by the indexes of labels and of filenames."""
+    named = (
+        Searchable.photo_id.in_(select(Photo.id).where(_named(words, owner)))
+        for words in meaning.filenames
+        if not words.negated
+    )
+    candidates = select(Searchable.at, Searchable.photo_id).where(
+        *_within(meaning, start), *_kinds(meaning, Searchable.kinds), *named
+    )
+    return candidates.order_by(*_ORDER).cte("candidates").prefix_with("MATERIALIZED")
+
+
+def _within(meaning: Meaning, start: Point | None) -> list[ColumnElement[bool]]:
+    """The part of all photos that a query's dates allow, from a point on."""
+    conditions: list[ColumnElement[bool]] = []
+    for clause in meaning.others:
+        if isinstance(clause, Since):
+            conditions.append(Searchable.at >= clause.at)
+        if isinstance(clause, Before):
+            conditions.append(Searchable.at < clause.at)
+    if start is not None:
+        point = tuple_(literal(start.at), literal(start.photo_id))
+        conditions.append(tuple_(Searchable.at, Searchable.photo_id) <= point)
+    return conditions
+
+
+def _kinds(meaning: Meaning, kinds: SQLColumnExpression[list[int]]) -> list[ColumnElement[bool]]:
+    """That a photo has labels of the right kinds, all of which the index of them knows."""
+    wanted = [thing.numbers for thing in meaning.things if not thing.words.negated]
+    return [kinds.bool_op("&&")(cast(list(numbers), ARRAY(Integer))) for numbers in wanted]
+
+
+def _matching(candidates: Subquery | CTE, meaning: Meaning, owner: str, limit: int) -> Select[datetime, UUID, float]:
+    """Those of the candidates to which all of the query applies, in their order, and how sure that is."""
+    found = visible_photos().join(candidates, candidates.c.photo_id == Photo.id)
+    sure: list[ColumnElement[float]] = [literal(1.0)]
+    if meaning.things:
+        shown = _shown(meaning, candidates.c.photo_id)
+        found = found.join(shown, true())
+        for thing, surest in zip(meaning.things, shown.c, strict=True):
+            found = found.where(surest.is_(None) if thing.words.negated else surest.is_not(None))
+            sure.extend(() if thing.words.negated else (surest,))
+    return (
+        found.where(*(_named(words, owner) for words in meaning.filenames))
+        .where(*(_applies(clause, owner) for clause in meaning.others))
+        .with_only_columns(candidates.c.at, candidates.c.photo_id, func.least(*sure).label("sure"))
+        .order_by(candidates.c.at.desc(), candidates.c.photo_id.desc())
+        .limit(limit)
+    )
+
+
+def _shown(meaning: Meaning, photo_id: ColumnElement[UUID]) -> LateralFromClause:
+    """How sure it is that a photo shows each of the things; NULL where no label says so that is sure enough.
+
+    It is an aggregate, so that a photo's labels are read once, and only if nothing else has sorted the photo out.
+    """
+    least = least_sure(meaning)
+    surest = []
+    for number, thing in enumerate(meaning.things):
+        of_thing = PhotoLabel.label_id == func.any(_array(thing.kinds))
+        if not thing.words.negated:
+            of_thing &= PhotoLabel.confidence >= least
+        surest.append(func.max(PhotoLabel.confidence).filter(of_thing).label(f"thing{number}"))
+    kinds = {kind for thing in meaning.things for kind in thing.kinds}
+    # As an expression, which no index knows: a photo's few labels are looked up among the kinds, not each kind of an
+    # animal among the photo's labels.
+    label_id = func.coalesce(PhotoLabel.label_id, "")
+    return (
+        select(*surest)
+        .join(Label, Label.id == PhotoLabel.label_id)
+        .where(
+            PhotoLabel.photo_id == photo_id,
+            label_id == func.any(_array(kinds)),
+            PhotoLabel.confidence >= Label.least_confidence,
+        )
+        .lateral()
+    )
+
+
+def _array(label_ids: Iterable[str]) -> ColumnElement[list[str]]:
+    return literal(sorted(label_ids), ARRAY(Text))
+
+
+def _named(words: Words, owner: str) -> ColumnElement[bool]:
+    named = and_(_in_filename(words), Photo.owner == owner)
+    return not_(named) if words.negated else named
+
+
+def _in_filename(words: Words) -> ColumnElement[bool]:
+    return Photo.filename.icontains(words.text, autoescape=True)
+
+
+def _applies(clause: Clause, owner: str) -> ColumnElement[bool]:
+    match clause:
+        case Mine(negated):
+            applies = Photo.owner == owner
+        case Type(value, negated):
+            applies = Photo.format == value
+        case Orientation("landscape", negated):
+            applies = Photo.width > Photo.height
+        case Orientation("portrait", negated):
+            applies = Photo.width < Photo.height
+        case Orientation(_, negated):
+            applies = Photo.width == Photo.height
+        case _:
+            return true()
+    return not_(applies) if negated else applies

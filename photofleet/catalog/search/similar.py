@@ -1,0 +1,39 @@
+"""Photos that look like another: those whose embeddings point in about the same direction."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Float
+from sqlalchemy.orm import Session
+
+from photofleet.catalog.models import Embedding, Photo
+from photofleet.catalog.photos import get_photos, visible_photos
+from photofleet.catalog.search.planning import set_locally
+
+_SETTINGS = {
+    # Where others' embeddings, or photos that nobody may see, are among the nearest, the index is asked for more.
+    "hnsw.iterative_scan": "strict_order",
+    "hnsw.ef_search": "100",
+    "jit": "off",
+}
+
+
+def similar_photos(session: Session, photo: Photo, *, limit: int) -> Sequence[Photo]:
+    """The photos most like this one, the most alike first; none if no model has looked at it.
+
+    Only what one model says is compared: that which labelled the photo last, as vectors of others mean other things.
+    The index is one of nearest neighbours that are nearly always right (HNSW, https://arxiv.org/abs/1603.09320).
+    """
+    seen = session.get(Embedding, (photo.id, photo.labels_source)) if photo.labels_source else None
+    if seen is None:
+        return []
+    set_locally(session, _SETTINGS)
+    nearest = (
+        visible_photos()
+        .join(Embedding, Embedding.photo_id == Photo.id)
+        .where(Embedding.source == seen.source, Embedding.photo_id != photo.id)
+        .order_by(Embedding.embedding.op("<=>", return_type=Float())(seen.embedding))
+        .limit(limit)
+    )
+    photo_ids = session.scalars(nearest.with_only_columns(Photo.id)).all()
+    by_id = {found.id: found for found in get_photos(session, photo_ids)}
+    return [by_id[photo_id] for photo_id in photo_ids if photo_id in by_id]

@@ -1,0 +1,53 @@
+import math
+from uuid import UUID
+
+import pytest
+from sqlalchemy.orm import Session
+
+from photofleet.catalog.models import Photo
+from photofleet.catalog.results import record_labels
+from photofleet.catalog.search import similar_photos
+from photofleet.catalog.vector import DIMENSIONS
+from tests.photofleet.catalog.factories import create_finished_photo
+
+
+def seen_at(session: Session, angle: float, source: str = "net@1") -> Photo:
+    """A photo whose embedding points that way."""
+    photo = create_finished_photo(session)
+    embedding = [math.cos(angle), math.sin(angle)] + [0.0] * (DIMENSIONS - 2)
+    record_labels(session, photo.id, source, [], embedding=embedding)
+    session.expire(photo)
+    return photo
+
+
+def ids(photos: object) -> list[UUID]:
+    """Which photos they are."""
+    return [photo.id for photo in photos]  # type: ignore[attr-defined]
+
+
+def test_photos_that_look_alike_come_in_order_of_likeness_without_the_photo_itself(session: Session) -> None:
+    photo = seen_at(session, 0)
+    far, near, middle = (seen_at(session, angle) for angle in (1.5, 0.1, 0.5))
+
+    assert ids(similar_photos(session, photo, limit=10)) == [near.id, middle.id, far.id]
+    assert ids(similar_photos(session, photo, limit=1)) == [near.id]
+
+
+def test_what_another_model_saw_or_nobody_may_see_is_not_compared(session: Session) -> None:
+    photo, near = seen_at(session, 0), seen_at(session, 0.1)
+    seen_at(session, 0, source="net@2")
+    hidden = seen_at(session, 0)
+    hidden.visibility = "private"
+    session.flush()
+
+    assert ids(similar_photos(session, photo, limit=10)) == [near.id]
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_photo_without_an_embedding_is_like_no_other(session: Session, labelled: bool) -> None:
+    photo = create_finished_photo(session)
+    if not labelled:
+        photo.labels_source = None
+    session.flush()
+
+    assert similar_photos(session, photo, limit=10) == []
