@@ -66,6 +66,18 @@ bench-resize: install ## Measure the CPU, memory and quality of resizing, beside
 bench-resize-task: install ## Measure what a photo costs the resize fleet besides its pixels: transfers, sandbox, database.
 	@$(BIN)/python -m tests.bench.resize_task
 
+.PHONY: bench-label
+bench-label: install ## Measure the CPU of labelling a photo, beside a plain loop of torch and ONNX Runtime.
+	@$(BIN)/python -m tests.bench.label
+
+.PHONY: bench-labels-quality
+bench-labels-quality: install ## Measure how right the labels are that people see, and how right their confidence is.
+	@$(BIN)/python -m tests.bench.labels_quality
+
+.PHONY: bench-search
+bench-search: install ## Measure searches and suggestions among 1,000,000 photos, which are made first.
+	@$(BIN)/python -m tests.bench.search
+
 .PHONY: check
 check: $(CHECKERS) $(INSTALLED) ## Run the linters and the type checker.
 	@echo "==> Checking style and types"

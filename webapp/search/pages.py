@@ -1,12 +1,14 @@
-"""The search page, and suggestions while somebody types."""
+"""The search page, suggestions while somebody types, and photos that look like another."""
 
-from typing import Any
+from uuid import UUID
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, render_template, request
 
 from photofleet.catalog.database import transaction
-from photofleet.catalog.search import common_labels, search_photos, suggest_labels
+from photofleet.catalog.search import Order, common_labels, suggest
 from webapp import arguments
+from webapp.photos.pages import find_photo
+from webapp.search import results
 
 blueprint = Blueprint("search", __name__)
 
@@ -15,37 +17,41 @@ SUGGESTIONS = 8
 
 @blueprint.get("/search")
 def search() -> str | tuple[str, int]:
-    """The photos that show what was asked for; where there are none, what else could be asked for."""
-    query = arguments.query()
-    context: dict[str, Any] = {
-        "query": query,
-        "photos": (),
-        "next_url": None,
-        "matched": (),
-        "suggestions": (),
-        "error": None,
-    }
+    """The photos that were asked for; where there are none, what is wrong, and what else could be asked for."""
+    query, order = arguments.query(), arguments.order()
     if len(query) > arguments.LONGEST_QUERY:
-        context |= {
-            "query": "",
-            "error": f"Please search for fewer words: at most {arguments.LONGEST_QUERY} characters.",
-        }
-        return render_template("search.html", **context), 400
-    with transaction() as session:
-        if query:
-            found = search_photos(session, query, before=arguments.before(), limit=arguments.PAGE_SIZE)
-            more = found.page.next_before
-            context |= {"photos": found.page.photos, "matched": found.matched}
-            context |= {"next_url": more and url_for(".search", q=query, before=more)}
-        if not context["photos"]:
-            context |= {"suggestions": [label.name for label in common_labels(session, limit=SUGGESTIONS)]}
-    return render_template("search.html", **context)
+        error = f"Please search for fewer words: at most {arguments.LONGEST_QUERY} characters."
+        return render_template("search.html", query="", error=error), 400
+    found = results.find(query) if query else None
+    instead: list[str] = []
+    if not (found and (found.photos or found.mistakes)):
+        with transaction() as session:
+            instead = [label.name for label in common_labels(session, limit=SUGGESTIONS)]
+    page = render_template(
+        "search.html",
+        query=query,
+        order=order,
+        found=found,
+        photos=found.photos if found else (),
+        reasons=found.reasons if found else {},
+        next_url=found and found.cursor and results.address(".search", query, order, found.cursor),
+        orders=[(other, results.address(".search", query, other)) for other in Order],
+        suggestions=instead,
+    )
+    return (page, 400) if found and found.mistakes else page
 
 
 @blueprint.get("/search/suggestions")
 def suggestions() -> str:
-    """Labels that start like what has been typed, as options for the search box."""
-    start = arguments.query()[: arguments.LONGEST_QUERY]
+    """What the last word of a query could become, as options for the search box."""
+    typed = request.args.get("q", "").lstrip()[: arguments.LONGEST_QUERY]
     with transaction() as session:
-        found = suggest_labels(session, start, limit=SUGGESTIONS)
+        found = suggest(session, typed, limit=SUGGESTIONS)
     return render_template("suggestions.html", suggestions=found)
+
+
+@blueprint.get("/photos/<uuid:photo_id>/similar")
+def similar(photo_id: UUID) -> str:
+    """The photos that look most like one."""
+    photo = find_photo(photo_id)
+    return render_template("similar.html", photo=photo, photos=results.find_similar(photo))
