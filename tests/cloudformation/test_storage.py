@@ -192,7 +192,7 @@ def test_the_resize_fleet_reads_originals_and_changes_renditions_alone(
     assert not is_allowed(worker.delete_object, Bucket=originals, Key="originals/0199-resize")
 
 
-def test_the_label_fleet_reads_originals_and_changes_nothing(
+def test_the_label_fleet_reads_originals_and_renditions_and_changes_nothing(
     cloud: Mapping[str, str], s3: Any, tier: Callable[[str], Any]
 ) -> None:
     originals, renditions = (cloud[bucket] for bucket in BUCKETS)
@@ -200,10 +200,12 @@ def test_the_label_fleet_reads_originals_and_changes_nothing(
     worker = tier("Label")
     assert worker.get_object(Bucket=originals, Key="originals/0199-label")["Body"].read() == b"the photo"
 
+    assert is_allowed(worker.get_object, Bucket=renditions, Key=KEY)
+
     for bucket, key in ((originals, "originals/0199-label"), (renditions, KEY)):
         assert not is_allowed(worker.put_object, Bucket=bucket, Key=key, Body=b"")
         assert not is_allowed(worker.delete_object, Bucket=bucket, Key=key)
-    assert not is_allowed(worker.get_object, Bucket=renditions, Key=KEY)
+    assert not is_allowed(worker.list_objects_v2, Bucket=renditions)
 
 
 @pytest.mark.parametrize("fleet", ["Resize", "Label"])

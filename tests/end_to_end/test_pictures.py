@@ -154,7 +154,7 @@ def test_a_page_that_was_open_while_renditions_were_made_anew_finds_the_new_ones
     holder = holder_of(gaps_page, photo)
     expect(holder.locator("img")).to_have_attribute("src", re.compile("/anew-"), timeout=A_WHILE_MS)
     gaps_page.wait_for_function("picture => picture.naturalWidth > 0", arg=holder.locator("img").element_handle())
-    keys = re.findall(f"{id_of(photo)}/([a-z]+)", gaps_page.locator("[data-live-url]").inner_html())
+    keys = re.findall(f"renditions/{id_of(photo)}/([a-z]+)", gaps_page.locator("[data-live-url]").inner_html())
     assert set(keys) == {"anew"}, "not all addresses are new"
     assert max(distances(gaps_page, f"#{holder.get_attribute('id')} img", QUARTERS)) < 20
     expect(gaps_page.locator("#announcements")).to_be_empty()

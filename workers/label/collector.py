@@ -4,7 +4,7 @@ A GPU is fast only on many pictures at once, while every message has a picture o
 on many messages at once, each in a thread that waits here for its own scores, or its own error.
 
 A network that hangs cannot be interrupted, and Celery's time limits do not apply to threads: whoever waits stops
-waiting, and the worker has to be started anew.
+waiting, and the worker has to be started anew, as it has when the network fails.
 """
 
 import logging
@@ -48,7 +48,7 @@ class Collector:
     Args:
         classify: The network: maps pictures (n, size, size, 3) to the scores of n. One thread at a time calls it.
         most: How many pictures a batch holds at most.
-        on_hang: Called once, when the network has not answered in time.
+        on_failure: Called once, when the network has failed or not answered in time: only another process helps.
         limit: How long a thread waits for its scores, in seconds.
         halved: How long batches stay smaller after memory ran out, in seconds.
     """
@@ -58,11 +58,12 @@ class Collector:
         classify: Callable[[Batch], Scores],
         most: int,
         *,
-        on_hang: Callable[[], None],
+        on_failure: Callable[[], None],
         limit: float = LIMIT_S,
         halved: float = HALVED_S,
     ) -> None:
-        self._classify, self._most, self._on_hang, self._limit, self._halved = classify, most, on_hang, limit, halved
+        self._classify, self._most, self._on_failure = classify, most, on_failure
+        self._limit, self._halved = limit, halved
         self._reduced, self._reduced_until = most, 0.0
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._left: _Job | None = None
@@ -76,8 +77,7 @@ class Collector:
         """Return the scores of a photo's pictures (n, size, size, 3), as the network gives them.
 
         Raises:
-            Outage: The network hangs, its memory is full even for one picture, or the worker is to end.
-            Exception: Whatever else the network raised at the batch that they were in.
+            Outage: The network hangs or fails, its memory is full even for one picture, or the worker is to end.
         """
         job = _Job(pictures)
         with self._lock:  # nothing comes behind the mark of the end
@@ -87,7 +87,7 @@ class Collector:
         try:
             return job.scores.result(self._limit)
         except WaitedTooLong:
-            self._hang()
+            self._give_up(f"The network hangs: a batch is not done after {self._limit:g} seconds.")
             raise Outage(f"The network has not answered within {self._limit:g} seconds.") from None
 
     def close(self) -> None:
@@ -103,10 +103,10 @@ class Collector:
                 self._jobs.put(None)
         return is_new
 
-    def _hang(self) -> None:
+    def _give_up(self, why: str) -> None:
         if self._end():
-            logger.critical("The network hangs: a batch is not done after %g seconds.", self._limit)
-            self._on_hang()
+            logger.critical("%s", why)
+            self._on_failure()
 
     def _run(self) -> None:
         while jobs := self._collect():
@@ -114,8 +114,12 @@ class Collector:
                 scores = self._in_pieces(np.concatenate([job.pictures for job in jobs]))
             except OutOfMemory as error:
                 _fail(jobs, Outage(f"The network has no memory for a single picture: {error}"))
-            except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
-                _fail(jobs, error)
+            except Exception as error:
+                # All pictures are of one shape, so no photo is to blame. What is wrong with a GPU stays wrong, and a
+                # worker that fails at once would take most of the queue.
+                logger.exception("The network fails.")
+                _fail(jobs, Outage(f"The network fails: {error}"))
+                self._give_up("The network has failed, and is asked no more.")
             else:
                 _answer(jobs, scores)
 

@@ -51,7 +51,7 @@ def _start(sender: Any, **_: Any) -> None:
         logger.exception("The network cannot be loaded.")
         raise SystemExit(EX_FAILURE) from None
     global _collector
-    _collector = Collector(model.classify, get_settings().label_batch, on_hang=_end_for_failure)
+    _collector = Collector(model.classify, get_settings().label_batch, on_failure=_end_for_failure)
 
 
 def _load_in_process(**_: Any) -> None:

@@ -2,8 +2,8 @@
 
 import logging
 import os
+import tempfile
 from collections.abc import Sequence
-from io import BytesIO
 from threading import BoundedSemaphore
 
 from botocore.exceptions import ClientError
@@ -18,13 +18,17 @@ from photofleet.storage import get_rendition
 from workers.image import BadImage
 from workers.label.engine import Batch
 from workers.label.preprocessing import Preprocessing
-from workers.label.squares import least_short_side, read_squares, read_squares_of_stranger
+from workers.label.squares import least_short_side, read_squares_of_stranger
 from workers.stage import fetched_original
 
 logger = logging.getLogger(__name__)
 
-_originals = BoundedSemaphore(os.cpu_count() or 1)
-"""As many originals are decoded at once as there are processors: each takes a process and its memory."""
+SHARP = 2
+"""How many times as many pixels a side as the network looks at a rendition must have, as it has been made smaller and a
+JPEG. From w640, a network of 224 px guessed 0.88 of photos as from the original, from w1280 0.95."""
+
+_files = BoundedSemaphore(os.cpu_count() or 1)
+"""As many files are decoded at once as there are processors: each takes a process and its memory."""
 
 
 def picture_of(photo: Photo, preprocessing: Preprocessing) -> Batch:
@@ -38,27 +42,32 @@ def picture_of(photo: Photo, preprocessing: Preprocessing) -> Batch:
         rendition = _that_will_do(recorded_renditions(session, photo.id), least_short_side(preprocessing))
     if rendition:
         try:
-            content = BytesIO(get_rendition(rendition.key))
-            # It is a file of ours, made from the picture in the sandbox.
-            return read_squares(content, Format.JPEG, preprocessing, max_pixels=rendition.width * rendition.height)
+            content = get_rendition(rendition.key)
+            # Made in the sandbox: whoever had taken that over could have made anything.
+            with tempfile.TemporaryFile() as file, _files:
+                file.write(content)
+                file.flush()
+                return read_squares_of_stranger(
+                    file, Format.JPEG, preprocessing, max_pixels=rendition.width * rendition.height
+                )
         except (ClientError, BadImage) as error:  # a refresh has replaced it since, say
             logger.info("label: takes the original, as %s cannot be had: %s", rendition.key, error)
     settings = get_settings()
-    with fetched_original(photo) as original, _originals:
+    with fetched_original(photo) as original, _files:
         return read_squares_of_stranger(
             original, Format.named(photo.format), preprocessing, max_pixels=settings.max_pixels
         )
 
 
 def _that_will_do(renditions: Sequence[Rendition], short_side: int) -> Rendition | None:
-    """The smallest that shows the whole picture as a JPEG, with pixels enough."""
+    """The smallest that shows the whole picture as a JPEG, and is sharp enough."""
     return next(
         (
             rendition
             for rendition in renditions
             if rendition.mode == Mode.FIT
             and rendition.format == Format.JPEG
-            and min(rendition.width, rendition.height) >= short_side
+            and min(rendition.width, rendition.height) >= SHARP * short_side
         ),
         None,
     )

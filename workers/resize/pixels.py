@@ -62,8 +62,8 @@ def read(image: Image.Image, original: bytes, format: Format, needed: Size) -> I
         image.draft(None, enough)
     load(image, format)
     plain = in_plain_mode(image)
-    # There is no fast way to make LA smaller. In its other mode, the profile for grey does not fit it any more.
-    return to_srgb(plain, image.info.get("icc_profile")) if plain.mode == "LA" else plain
+    # There is no fast way to make LA smaller. Whatever profile it has is done with then.
+    return to_srgb(plain, image.info.pop("icc_profile", None)) if plain.mode == "LA" else plain
 
 
 def _read_jpeg(image: Image.Image, original: bytes, enough: Size) -> Pixels:
@@ -92,6 +92,8 @@ def resize(picture: Image.Image | Pixels, size: Size) -> Image.Image:
 
     Returns:
         A picture of the same mode. Of RGBA, colours have counted as much as they are seen.
+
+    Where memory ends amid this, the process does, too.
     """
     width, height = picture.size if isinstance(picture, Image.Image) else picture.shape[1::-1]
     if (width, height) == size:

@@ -68,9 +68,11 @@ def scaled(
         orientation, icc_profile = orientation_of(opened), opened.info.get("icc_profile")  # which may follow the pixels
     first, *others = plan(turned(size, orientation), specs)
     image = resize(picture, turned(first.size, orientation))
-    del picture
     image = upright(to_srgb(image, icc_profile), orientation)
+    if image is opened:  # which encoders would ask for its frames
+        image = image.copy()
     image.info = {}  # the metadata, of which some encoders would write what they know
+    del picture, opened  # which hold all the pixels of the original
     yield first, image
     for step in others:
         image = resize(image, step.size)

@@ -142,8 +142,9 @@ def _bad_image(file: IO[bytes], size: int) -> BadImage:
 
 def _failure(file: IO[bytes], size: int) -> SandboxError:
     text = _read_text(file, size).strip()
-    error = SandboxError(text.rpartition("\n")[2])
-    error.add_note(text)
+    lines = [line if line.isprintable() else ascii(line) for line in text.splitlines()] or [""]
+    error = SandboxError(lines[-1])
+    error.add_note("\n".join(lines))
     return error
 
 

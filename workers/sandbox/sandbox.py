@@ -23,8 +23,9 @@ CPU_SECONDS = 60
 SECONDS = 100
 """What one photo may take by the clock, with the storing of its renditions: less than the task, so that it can tell."""
 
-BASE_BYTES = 256 * MEGABYTE
-"""What a photo's process may take whatever the picture: the program with its libraries takes about 50 MB."""
+BASE_BYTES = 330 * MEGABYTE
+"""What a photo's process may take whatever the picture: the program with its libraries takes about 50 MB, and 64 MB are
+the top pad of ENVIRONMENT."""
 
 _STOP_SECONDS = 5.0
 

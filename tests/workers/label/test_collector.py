@@ -62,7 +62,7 @@ def start(network: Network) -> Iterator[Start]:
     started: list[Collector] = []
 
     def start(most: int = MOST, **settings: float) -> Collector:
-        started.append(Collector(network, most, on_hang=lambda: hangs.append(started[-1]), **settings))
+        started.append(Collector(network, most, on_failure=lambda: hangs.append(started[-1]), **settings))
         return started[-1]
 
     hangs: list[Collector] = []
@@ -132,12 +132,18 @@ def test_a_photo_of_more_pictures_than_a_batch_holds_is_classified_in_pieces(net
     assert network.batches == [[1, 2], [3, 4], [5]]
 
 
-def test_an_error_reaches_those_who_were_in_the_batch_and_nobody_else(network: Network, start: Start) -> None:
-    with threads(start()) as ask:
-        network.fault = ValueError("broken")
-        assert ask([[1], [2]]) == [ValueError, ValueError]
-        network.fault = None
-        assert ask([[3]]) == [[3]]
+def test_a_network_that_fails_is_an_outage_whatever_the_photos_and_is_asked_no_more(
+    network: Network, start: Start
+) -> None:
+    network.fault = ValueError("broken")
+    collector = start()
+
+    with threads(collector) as ask:
+        assert ask([[1], [2]]) == [Outage, Outage]
+    with pytest.raises(Outage, match="takes nothing more"):
+        collector.classify(pictures(3))
+
+    assert network.hangs == [collector]  # type: ignore[attr-defined]
 
 
 def test_where_memory_ends_batches_are_halved_until_they_fit_and_stay_so_for_a_while(

@@ -61,11 +61,11 @@ def is_near(colour: tuple[int, ...], other: tuple[int, ...]) -> bool:
     return bool(np.abs(np.subtract(colour, other)).max() < 8)
 
 
-def test_the_smallest_rendition_is_labelled_that_has_the_pixels_that_the_network_looks_at(
+def test_the_smallest_rendition_is_labelled_that_is_sharp_enough_for_the_network(
     upload: Upload, look: Look, render: Callable[..., None]
 ) -> None:
     photo = upload(encode(plain(1600, 1200, (255, 0, 0)), Format.JPEG))
-    render(photo, ("w320", 320, 240, (9, 9, 9)), ("w640", 640, 480, GREEN), ("w1280", 1280, 960, BLUE))
+    render(photo, ("w640", 640, 480, (9, 9, 9)), ("w1280", 1280, 960, GREEN), ("w2048", 2048, 1536, BLUE))
     storage.delete_original(photo.id)
 
     batch = look(photo)
@@ -78,7 +78,7 @@ def test_a_rendition_that_does_not_show_the_whole_photo_is_not_labelled(
     upload: Upload, look: Look, render: Callable[..., None]
 ) -> None:
     photo = upload(encode(plain(1600, 1200, (255, 0, 0)), Format.JPEG))
-    render(photo, ("square", 640, 640, GREEN), mode="cover")
+    render(photo, ("square", 960, 960, GREEN), mode="cover")
 
     assert is_near(colour_of(look(photo)), (255, 0, 0))
 
@@ -87,7 +87,7 @@ def test_a_rendition_that_has_gone_meanwhile_is_not_missed(
     upload: Upload, look: Look, render: Callable[..., None]
 ) -> None:
     photo = upload(encode(plain(1600, 1200, (255, 0, 0)), Format.JPEG))
-    render(photo, ("w640", 640, 480, GREEN))
+    render(photo, ("w1280", 1280, 960, GREEN))
     storage.delete_renditions(photo.id)
 
     assert is_near(colour_of(look(photo)), (255, 0, 0))
@@ -97,8 +97,8 @@ def test_a_damaged_rendition_is_not_the_fault_of_the_photo(
     upload: Upload, look: Look, render: Callable[..., None]
 ) -> None:
     photo = upload(encode(plain(1600, 1200, (255, 0, 0)), Format.JPEG))
-    render(photo, ("w640", 640, 480, GREEN))
-    storage.put_rendition(storage.rendition_key(photo.id, "w640", "abc", "jpg"), b"\xff\xd8\xff", "image/jpeg")
+    render(photo, ("w1280", 1280, 960, GREEN))
+    storage.put_rendition(storage.rendition_key(photo.id, "w1280", "abc", "jpg"), b"\xff\xd8\xff", "image/jpeg")
 
     assert is_near(colour_of(look(photo)), (255, 0, 0))
 

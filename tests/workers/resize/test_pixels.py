@@ -19,7 +19,7 @@ def difference(one: Image.Image, other: Image.Image) -> int:
 def test_a_picture_of_any_height_is_made_smaller_as_pillow_would(mode: str, height: int):
     picture = NOISE.convert(mode)
     smaller = resize(picture, (31, height))
-    assert difference(smaller, picture.resize((31, height), Image.Resampling.LANCZOS)) <= 1
+    assert difference(smaller, picture.resize((31, height), Image.Resampling.LANCZOS)) <= 2
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])

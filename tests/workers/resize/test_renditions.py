@@ -116,6 +116,13 @@ def test_colours_of_another_profile_become_those_of_srgb(format: Format):
         assert is_close(opened(rendition).convert("RGB").getpixel((80, 60)), (216, 93, 24), within=4)
 
 
+@pytest.mark.parametrize("mode", ["L", "LA"])
+def test_a_profile_that_is_not_for_grey_changes_no_grey(mode: str):
+    content = encode(Image.new("L", (400, 300), 100).convert(mode), Format.PNG, icc_profile=display_p3())
+    for rendition in renditions(content, Format.PNG, "w160 160"):
+        assert is_close(opened(rendition).convert("RGB").getpixel((80, 60)), (100, 100, 100), within=2)
+
+
 def test_sixteen_bits_a_channel_are_scaled_to_eight():
     deep = Image.new("I;16", (400, 300), 32_896)
     for rendition in renditions(encode(deep, Format.PNG), Format.PNG, "w160 160"):
