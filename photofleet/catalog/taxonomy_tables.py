@@ -1,9 +1,9 @@
 """The taxonomy in the database: labels, the words for them, and what is a kind of what."""
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from photofleet.catalog.models import Label, LabelAncestor, LabelTerm
+from photofleet.catalog.models import Label, LabelAncestor, LabelTerm, PhotoLabel, Searchable
 from photofleet.catalog.taxonomy import Taxonomy, load_taxonomy
 
 
@@ -13,8 +13,6 @@ def store_taxonomy(connection: Connection) -> None:
     A label that has left the taxonomy stays, since photos may bear it, but is found under its name no more.
     """
     taxonomy = load_taxonomy()
-    connection.execute(delete(LabelTerm))
-    connection.execute(delete(LabelAncestor))
     upsert = insert(Label)
     connection.execute(
         upsert.on_conflict_do_update(
@@ -32,8 +30,38 @@ def store_taxonomy(connection: Connection) -> None:
             for label in taxonomy
         ],
     )
-    connection.execute(insert(LabelTerm), _terms(taxonomy))
-    connection.execute(insert(LabelAncestor), _ancestors(taxonomy))
+    _replace(connection, LabelTerm, _terms(taxonomy))
+    moved = {row["label_id"] for row in _replace(connection, LabelAncestor, _ancestors(taxonomy))}
+    if moved:
+        _find_under_new_kinds(connection, moved)
+
+
+def _replace(
+    connection: Connection, table: type[LabelTerm | LabelAncestor], wanted: list[dict[str, str]]
+) -> list[dict[str, str]]:
+    """Make a table hold exactly these rows; returns those in which it differed, and writes nothing else."""
+    columns = sorted(wanted[0])
+    stored = {tuple(row) for row in connection.execute(select(*(getattr(table, name) for name in columns)))}
+    rows = {tuple(row[name] for name in columns) for row in wanted}
+    if gone := stored - rows:
+        is_row = (getattr(table, name) == bindparam(name) for name in columns)
+        connection.execute(delete(table).where(*is_row), [dict(zip(columns, row, strict=True)) for row in sorted(gone)])
+    if new := rows - stored:
+        connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in sorted(new)])
+    return [dict(zip(columns, row, strict=True)) for row in gone | new]
+
+
+def _find_under_new_kinds(connection: Connection, labels: set[str]) -> None:
+    """Have photos that bear these labels found under what these are kinds of now.
+
+    Nobody labels photos meanwhile: who had begun before would have gone by what they were kinds of until now.
+    """
+    connection.execute(text("LOCK TABLE photo_labels IN SHARE ROW EXCLUSIVE MODE"))
+    bearing = select(PhotoLabel.photo_id).where(PhotoLabel.label_id.in_(labels))
+    kinds = func.kinds_of(Searchable.photo_id)
+    connection.execute(
+        update(Searchable).where(Searchable.photo_id.in_(bearing), Searchable.kinds != kinds).values(kinds=kinds)
+    )
 
 
 def _terms(taxonomy: Taxonomy) -> list[dict[str, str]]:

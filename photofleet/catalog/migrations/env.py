@@ -8,6 +8,7 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
     compare_server_default=True,
+    transaction_per_migration=True,  # what one has locked is free again before the next begins
 )
 with context.begin_transaction():
     context.run_migrations()

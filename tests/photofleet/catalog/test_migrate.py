@@ -1,16 +1,18 @@
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, func, make_url, select, text
+from sqlalchemy import Engine, create_engine, delete, func, insert, make_url, select, text
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.migrate import is_current, migrate, upgrade_schema
-from photofleet.catalog.models import Base, Label, LabelAncestor, Photo
+from photofleet.catalog.models import Base, Label, LabelAncestor, LabelTerm, Photo, Searchable
 from photofleet.catalog.taxonomy import load_taxonomy
 from photofleet.local.postgres import EmbeddedPostgres
-from tests.photofleet.catalog.factories import PEMBROKE, create_finished_photo
+from tests.photofleet.catalog.factories import DOG, PEMBROKE, TABBY, create_finished_photo
 
 
 @pytest.mark.filterwarnings("ignore:Can't validate argument 'dialect_options'")  # of how itself reads NOT VALID
@@ -50,6 +52,8 @@ OF_THE_VERSION_BEFORE = [
 ]
 """What it writes to the tables that have changed since."""
 
+ADD = text("INSERT INTO photo_labels (photo_id, label_id, source, confidence) VALUES (:photo, :label, 'net@1', 0.9)")
+
 
 def test_what_the_version_before_stored_is_shown_and_outdated_and_it_goes_on(before: Engine) -> None:
     migrate(before)
@@ -61,6 +65,98 @@ def test_what_the_version_before_stored_is_shown_and_outdated_and_it_goes_on(bef
         photos = session.scalars(select(Photo)).all()
         assert [photo.labels_source for photo in photos] == [None, None]
         assert [[label.confidence for label in photo.shown_labels] for photo in photos] == [[0.9], [0.9]]
+
+
+def test_a_migration_that_was_broken_off_is_finished_with_what_has_come_in_since(before: Engine) -> None:
+    with before.begin() as connection:
+        upgrade_schema(connection, "0005")
+    with Session(before) as session, session.begin():
+        session.add(Label(id=PEMBROKE, name="corgi", synonyms=[], parents=[]))
+        session.flush()
+        [photo] = session.scalars(select(Photo.id))
+        session.execute(ADD, {"photo": photo, "label": PEMBROKE})
+        session.execute(text(OF_THE_VERSION_BEFORE[0]))
+    assert not is_current(before)
+
+    migrate(before)
+
+    assert is_current(before)
+    with Session(before) as session:
+        dog = session.scalars(select(Label.number).where(Label.id == DOG)).one()
+        found = session.scalars(select(Searchable).order_by(Searchable.at)).all()
+        assert [dog in row.kinds for row in found] == [True, False]
+        assert session.scalar(text("SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_photos_filename'::regclass"))
+
+
+def test_a_migration_that_is_kept_waiting_steps_back_and_tries_again(
+    before: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with before.connect() as reader:
+        reader.execute(select(func.count(Photo.id)))
+        monkeypatch.setattr("photofleet.catalog.migrate.sleep", lambda seconds: reader.rollback())
+
+        migrate(before)
+
+        assert not reader.in_transaction()
+    assert is_current(before)
+
+
+def test_photos_are_found_under_the_kinds_of_a_taxonomy_that_has_changed(catalog: Engine, session: Session) -> None:
+    photo = create_finished_photo(session, PEMBROKE)
+    other = create_finished_photo(session, TABBY)
+    session.commit()
+    kinds = [_kinds(session, photo.id), _kinds(session, other.id)]
+    is_dog = (LabelAncestor.ancestor_id == DOG) & (LabelAncestor.label_id == PEMBROKE)
+    session.execute(delete(LabelAncestor).where(is_dog))
+    session.execute(insert(LabelAncestor).values(ancestor_id=DOG, label_id=TABBY))
+    session.execute(text("UPDATE searchable SET kinds = kinds_of(photo_id)"))
+    session.commit()
+    assert [_kinds(session, photo.id), _kinds(session, other.id)] != kinds
+
+    migrate(catalog)
+
+    assert [_kinds(session, photo.id), _kinds(session, other.id)] == kinds
+
+
+def test_a_taxonomy_that_has_not_changed_is_not_written_again(catalog: Engine) -> None:
+    def rows() -> list[object]:
+        with catalog.connect() as connection:
+            return [
+                connection.execute(select(text("ctid::text"), text("xmin::text")).select_from(table)).all()
+                for table in (LabelTerm, LabelAncestor)
+            ]
+
+    stored = rows()
+
+    migrate(catalog)
+
+    assert rows() == stored
+
+
+def test_two_who_label_a_photo_at_the_same_time_both_have_it_found(catalog: Engine, session: Session) -> None:
+    photo = create_finished_photo(session)
+    session.commit()
+
+    def label(label_id: str) -> None:
+        with catalog.begin() as connection:
+            connection.execute(ADD, {"photo": photo_id, "label": label_id})
+
+    photo_id = photo.id
+    with ThreadPoolExecutor() as pool:
+        with catalog.begin() as connection:
+            connection.execute(ADD, {"photo": photo_id, "label": PEMBROKE})
+            other = pool.submit(label, TABBY)
+            while not session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) and not other.done():
+                session.rollback()
+        other.result()
+
+    numbers = session.scalars(select(Label.number).where(Label.id.in_([PEMBROKE, TABBY])))
+    assert set(numbers) <= set(_kinds(session, photo_id))
+
+
+def _kinds(session: Session, photo: UUID) -> list[int]:
+    session.rollback()
+    return sorted(session.scalars(select(Searchable.kinds).where(Searchable.photo_id == photo)).one())
 
 
 def test_migrating_again_changes_nothing_and_keeps_the_photos(catalog: Engine, session: Session) -> None:

@@ -10,6 +10,8 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
+    # Whoever asks for these tables later waits behind this: nobody is to wait long. The migration is tried again.
+    op.execute("SET LOCAL lock_timeout = '3s'")
     # On RDS, the master may do so; elsewhere, it takes a superuser, unless one has done it for this database.
     op.execute("CREATE EXTENSION IF NOT EXISTS vector")
     op.add_column("photos", sa.Column("labels_source", sa.Text(), nullable=True))

@@ -1,4 +1,4 @@
-"""What the search looks through: a small row for each photo, which triggers keep, and an index of filenames."""
+"""What the search looks through: a small row for each photo, which triggers keep. 0006 fills it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,14 +9,8 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-    op.create_index(
-        "ix_photos_filename",
-        "photos",
-        ["filename"],
-        postgresql_using="gin",
-        postgresql_ops={"filename": "gin_trgm_ops"},
-    )
+    # Whoever asks for these tables later waits behind this: nobody is to wait long. The migration is tried again.
+    op.execute("SET LOCAL lock_timeout = '3s'")
     op.add_column("labels", sa.Column("number", sa.Integer(), sa.Identity(always=True), nullable=False))
     op.create_table(
         "searchable",
@@ -28,7 +22,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("photo_id", name=op.f("pk_searchable")),
     )
-    for statement in (_KINDS, _OF_PHOTOS, _OF_LABELS, *_TRIGGERS, _FILL):
+    for statement in (_KINDS, _OF_PHOTOS, _OF_LABELS, *_TRIGGERS):
         op.execute(statement)
     op.create_index("ix_searchable_at_photo_id", "searchable", ["at", "photo_id"])
     op.create_index("ix_searchable_kinds", "searchable", ["kinds"], postgresql_using="gin")
@@ -56,13 +50,16 @@ BEGIN
 END $$
 """
 
+# Who labels a photo at the same time as somebody else waits, and then finds what the other has written. It is the
+# photo that is locked, since it is there even where its row here is still to be filled in.
 _OF_LABELS = """
 CREATE FUNCTION labels_are_searchable() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 BEGIN
-    UPDATE searchable SET kinds = found.kinds
-    FROM (SELECT photo_id, kinds_of(photo_id) AS kinds FROM (SELECT DISTINCT photo_id FROM changed) AS photos) AS found
-    WHERE searchable.photo_id = found.photo_id AND searchable.kinds <> found.kinds;
+    PERFORM 1 FROM photos WHERE id IN (SELECT photo_id FROM changed) ORDER BY id FOR NO KEY UPDATE;
+    INSERT INTO searchable (photo_id, at, kinds)
+    SELECT id, coalesce(taken_at, uploaded_at), kinds_of(id) FROM photos WHERE id IN (SELECT photo_id FROM changed)
+    ON CONFLICT (photo_id) DO UPDATE SET kinds = excluded.kinds WHERE searchable.kinds <> excluded.kinds;
     RETURN NULL;
 END $$
 """
@@ -81,8 +78,3 @@ _TRIGGERS = (
     REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION labels_are_searchable()
     """,
 )
-
-_FILL = """
-INSERT INTO searchable (photo_id, at, kinds)
-SELECT id, coalesce(taken_at, uploaded_at), kinds_of(id) FROM photos
-"""
