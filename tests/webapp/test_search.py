@@ -4,9 +4,11 @@ from html import unescape
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.results import record_labels
+from photofleet.catalog.search import results, similar
 from photofleet.catalog.vector import DIMENSIONS
 from tests.photofleet.catalog.factories import ESPRESSO, PEMBROKE, create_finished_photo
 from webapp import arguments
@@ -79,6 +81,7 @@ def test_a_person_can_choose_the_order_and_the_address_says_it(client: FlaskClie
 
     assert 'href="/search?q=dog&amp;sort=date" aria-current="true"' in page
     assert 'href="/search?q=dog"' in page
+    assert "Surest of the newest first" in page
 
 
 def test_a_mistyped_word_leads_to_the_right_one_and_keeps_the_rest(client: FlaskClient) -> None:
@@ -115,3 +118,37 @@ def test_what_is_like_no_other_says_so(client: FlaskClient, session: Session) ->
 
     assert "Nothing like this yet" in client.get(f"/photos/{photo.id}/similar").text
     assert client.get("/photos/019aa4d2-7e31-7c55-a9ce-0242ac120002/similar").status_code == 404
+
+
+def test_a_search_that_takes_too_long_says_what_to_add(
+    client: FlaskClient, catalog: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "MOST_MS", 50)
+    with catalog.begin() as other:
+        other.execute(text("LOCK TABLE searchable IN ACCESS EXCLUSIVE MODE"))
+        page = client.get("/search?q=dog")
+        problem = client.get("/api/v1/search?q=dog")
+
+    assert (page.status_code, problem.status_code) == (422, 422)
+    assert "add a word or a date" in page.text
+    assert 'value="dog"' in page.text
+    assert problem.get_json()["type"] == "urn:photofleet:problem:search-too-slow"
+    assert "add a word or a date" in problem.get_json()["detail"]
+
+
+def test_a_photos_page_does_not_wait_for_photos_like_it(
+    client: FlaskClient, catalog: Engine, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(similar, "MOST_MS", 50)
+    photo = create_finished_photo(session, ESPRESSO)
+    session.commit()
+    with catalog.begin() as other:
+        other.execute(text("LOCK TABLE embeddings IN ACCESS EXCLUSIVE MODE"))
+        page = client.get(f"/photos/{photo.id}")
+        all_like_it = client.get(f"/photos/{photo.id}/similar")
+        problem = client.get(f"/api/v1/photos/{photo.id}/similar")
+
+    assert page.status_code == 200
+    assert "More like this" not in page.text
+    assert (all_like_it.status_code, problem.status_code) == (503, 503)
+    assert "try again" in all_like_it.text

@@ -9,6 +9,7 @@ from photofleet.catalog.database import transaction
 from photofleet.catalog.judgements import corrections_of
 from photofleet.catalog.models import PERSON, REMOVED, Photo
 from photofleet.catalog.photos import get_photo, get_photos, newest_photos
+from photofleet.catalog.search import TooSlowError
 from webapp import arguments
 from webapp.search.results import find_similar
 
@@ -38,7 +39,11 @@ def cards() -> str:
 def photo(photo_id: UUID) -> str:
     """A photo's own page."""
     found = look_at(photo_id)
-    return render_template("photo.html", **found, similar=find_similar(found["photo"], limit=SIMILAR))
+    try:
+        similar = find_similar(found["photo"], limit=SIMILAR)
+    except TooSlowError:
+        similar = ()  # the page is good without them
+    return render_template("photo.html", **found, similar=similar)
 
 
 @blueprint.get("/photos/<uuid:photo_id>/live")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, abort
 
-from photofleet.catalog.search import Found, Place
+from photofleet.catalog.search import Found, Place, TooSlowError
 from webapp import arguments
 from webapp.photos.pages import find_photo
 from webapp.photos.representation import photo_json
@@ -13,6 +13,11 @@ from webapp.problems import problem
 from webapp.search import results
 
 blueprint = Blueprint("search_api", __name__, url_prefix="/api/v1")
+
+
+@blueprint.errorhandler(TooSlowError)
+def _too_slow(error: TooSlowError) -> Response:
+    return problem(422, str(error), slug="search-too-slow")
 
 
 @blueprint.get("/search")
@@ -40,7 +45,7 @@ def search() -> dict[str, Any] | Response:
 @blueprint.get("/photos/<uuid:photo_id>/similar")
 def similar(photo_id: UUID) -> dict[str, Any]:
     """The photos that look most like one, the most alike first; none if it has not been labelled yet."""
-    return {"photos": [photo_json(photo) for photo in results.find_similar(find_photo(photo_id))]}
+    return {"photos": [photo_json(photo) for photo in results.more_like(find_photo(photo_id))]}
 
 
 def _reasons(found: Found, photo_id: UUID) -> list[dict[str, Any]]:

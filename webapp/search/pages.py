@@ -5,7 +5,7 @@ from uuid import UUID
 from flask import Blueprint, render_template, request
 
 from photofleet.catalog.database import transaction
-from photofleet.catalog.search import Order, common_labels, suggest
+from photofleet.catalog.search import Order, TooSlowError, common_labels, suggest
 from webapp import arguments
 from webapp.photos.pages import find_photo
 from webapp.search import results
@@ -22,7 +22,10 @@ def search() -> str | tuple[str, int]:
     if len(query) > arguments.LONGEST_QUERY:
         error = f"Please search for fewer words: at most {arguments.LONGEST_QUERY} characters."
         return render_template("search.html", query="", error=error), 400
-    found = results.find(query) if query else None
+    try:
+        found = results.find(query) if query else None
+    except TooSlowError as error:
+        return render_template("search.html", query=query, error=str(error)), 422
     instead: list[str] = []
     if not (found and (found.photos or found.mistakes)):
         with transaction() as session:
@@ -54,4 +57,4 @@ def suggestions() -> str:
 def similar(photo_id: UUID) -> str:
     """The photos that look most like one."""
     photo = find_photo(photo_id)
-    return render_template("similar.html", photo=photo, photos=results.find_similar(photo))
+    return render_template("similar.html", photo=photo, photos=results.more_like(photo))

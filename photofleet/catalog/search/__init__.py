@@ -2,6 +2,7 @@
 
 from photofleet.catalog.search.language import Mistake, Place
 from photofleet.catalog.search.meaning import Unknown
+from photofleet.catalog.search.planning import TooSlowError
 from photofleet.catalog.search.results import CursorError, Found, Order, Reason, search_photos
 from photofleet.catalog.search.similar import similar_photos
 from photofleet.catalog.search.suggestions import Suggestion, common_labels, suggest, suggest_labels
@@ -14,6 +15,7 @@ __all__ = [
     "Place",
     "Reason",
     "Suggestion",
+    "TooSlowError",
     "Unknown",
     "common_labels",
     "search_photos",

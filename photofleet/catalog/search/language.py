@@ -13,12 +13,13 @@ A query is words and operators between blanks; a photo is found if all of them a
     orientation:landscape    or portrait, or square
     type:png                 or jpeg, webp, gif, avif, heic, tiff
 
-A word that is no label is looked for in the names of one's own files.
+A word that is no label is looked for in the names of one's own files; the LITTLE words between others are not, unless
+they are in quotation marks. What is both asked for and negated is a mistake.
 """
 
 import re
 from collections.abc import Callable, Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from photofleet.catalog.words import normal
@@ -36,6 +37,9 @@ OPERATORS = {
     "type": f"one of {', '.join(format.value for format in Format)}",
 }
 """What may stand before a colon, and what then stands after it."""
+
+LITTLE = frozenset({"a", "an", "and", "at", "in", "my", "of", "on", "some", "the", "with"})
+"""Words that say nothing of what is in a photo, as in "dog on the beach"."""
 
 MOST_CLAUSES = 20
 """Of one query: nobody means more, and each takes time."""
@@ -161,7 +165,15 @@ def parse(text: str) -> Query:
         mistakes.append(
             Mistake(Place(0, len(text)), "“from:” is after “to:”, so nothing can be between them; swap them.")
         )
+    if any(isinstance(clause, Mine | Orientation | Type) and _negation(clause) in clauses for clause in clauses):
+        mistakes.append(
+            Mistake(Place(0, len(text)), "The same is asked for with a minus and without, so remove one of them.")
+        )
     return Query(tuple(clauses), tuple(mistakes))
+
+
+def _negation(clause: Mine | Orientation | Type) -> Clause:
+    return replace(clause, negated=not clause.negated)
 
 
 def _clause(token: re.Match[str], place: Place) -> Clause:

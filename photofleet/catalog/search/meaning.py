@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import Label, LabelAncestor, LabelTerm
-from photofleet.catalog.search.language import Clause, Mistake, Place, Query, Words
+from photofleet.catalog.search.language import LITTLE, Clause, Mistake, Place, Query, Words
 from photofleet.catalog.taxonomy import load_taxonomy
 from photofleet.catalog.words import forms, normal
 
@@ -77,7 +77,7 @@ def understand(session: Session, query: Query) -> Meaning:
             one = _joined(group[position : position + length])
             if labels:
                 things.append(_thing(session, one, labels))
-            else:
+            elif not (one.joins and normal(one.text) in LITTLE):
                 left.append(one)
             position += length
     named = [one for one in left if not one.label_only]
@@ -86,7 +86,11 @@ def understand(session: Session, query: Query) -> Meaning:
         tuple(one for one in named if _TRIGRAM.search(one.text)),
         tuple(clause for clause in query.clauses if clause not in words),
         tuple(Unknown(one.text, one.place, _alternatives(one.text)) for one in named[:MOST_UNKNOWN]),
-        (*query.mistakes, *(_no_label(one) for one in left[:MOST_UNKNOWN] if one.label_only)),
+        (
+            *query.mistakes,
+            *(_no_label(one) for one in left[:MOST_UNKNOWN] if one.label_only),
+            *_contradictions(things, named),
+        ),
         any(not (one.negated or _TRIGRAM.search(one.text)) for one in named),
     )
 
@@ -153,6 +157,22 @@ def _no_label(words: Words) -> Mistake:
     names = " or ".join(f"“{name}”" for name in _alternatives(words.text))
     advice = f"Did you mean {names}?" if names else "Try a simpler or a more general word."
     return Mistake(words.place, f"No label is called “{words.text}”. {advice}")
+
+
+def _contradictions(things: Sequence[Thing], named: Sequence[Words]) -> Iterator[Mistake]:
+    """What is both asked for and negated, for which all photos would be looked through in vain."""
+    for no in things:
+        for yes in things:
+            if no.words.negated and not yes.words.negated and yes.kinds.keys() <= no.kinds.keys():
+                yield _contradiction(yes.words, no.words)
+    for no_words in named:
+        for yes_words in named:
+            if no_words.negated and not yes_words.negated and normal(no_words.text) in normal(yes_words.text):
+                yield _contradiction(yes_words, no_words)
+
+
+def _contradiction(yes: Words, no: Words) -> Mistake:
+    return Mistake(no.place, f"“-{no.text}” leaves out all that “{yes.text}” asks for; remove one of them.")
 
 
 def _alternatives(text: str) -> tuple[str, ...]:

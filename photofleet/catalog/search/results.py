@@ -20,9 +20,15 @@ from photofleet.catalog.models import Photo, PhotoLabel
 from photofleet.catalog.photos import get_photos
 from photofleet.catalog.search.language import Mistake, parse
 from photofleet.catalog.search.meaning import Meaning, Thing, Unknown, understand
+from photofleet.catalog.search.planning import at_most
 from photofleet.catalog.search.query import Match, Point, find_matches, least_sure
 
 BLOCK = 120
+
+MOST_MS = 1500
+"""A search that takes longer is broken off: few of them would keep the database from everybody else."""
+
+TOO_MANY = "There are too many photos to look through for that. Please add a word or a date, as in from:2026-05."
 
 
 class Order(StrEnum):
@@ -76,14 +82,16 @@ def search_photos(
 
     Raises:
         CursorError: the cursor is not one of this order.
+        TooSlowError: so many photos would have to be looked through that it takes too long.
     """
     start = None if cursor is None else _decoded(cursor)
     meaning = understand(session, parse(text))
     if meaning.mistakes or meaning.hopeless or not (meaning.things or meaning.filenames or meaning.others):
         return Found((), {}, None, _names(meaning), meaning.unknown, meaning.mistakes)
     page = _by_date if order is Order.DATE else _by_relevance
-    matches, following = page(session, meaning, owner, start or _Start(None), limit)
-    by_id = {photo.id: photo for photo in get_photos(session, [match.photo_id for match in matches])}
+    with at_most(session, MOST_MS, TOO_MANY):
+        matches, following = page(session, meaning, owner, start or _Start(None), limit)
+        by_id = {photo.id: photo for photo in get_photos(session, [match.photo_id for match in matches])}
     photos = [by_id[match.photo_id] for match in matches if match.photo_id in by_id]
     reasons = _reasons(photos, meaning)
     next_cursor = None if following is None else _encoded(following)
@@ -162,7 +170,7 @@ def _decoded(cursor: str) -> _Start:
         block, *rest = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         after = Match(_time(rest[0][0]), UUID(rest[0][1]), float(rest[0][2])) if rest else None
         return _Start(Point(_time(block[0]), UUID(block[1])), after)
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         raise CursorError("The address of this page is damaged. Please search again.") from error
 
 

@@ -1,17 +1,25 @@
 """Photos that look like another: those whose embeddings point in about the same direction."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlalchemy import Float
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import Embedding, Photo
 from photofleet.catalog.photos import get_photos, visible_photos
-from photofleet.catalog.search.planning import set_locally
+from photofleet.catalog.search.planning import at_most, set_locally
+
+MOST_MS = 500
+"""Likeness is an extra; nobody waits for it, nor for the database because of it."""
+
+TOO_SLOW = "Photos like this one could not be found in time. Please try again in a minute."
 
 _SETTINGS = {
     # Where others' embeddings, or photos that nobody may see, are among the nearest, the index is asked for more.
     "hnsw.iterative_scan": "strict_order",
+    # Where all of the nearest are such, fewer photos are found, rather than all embeddings read.
+    "hnsw.max_scan_tuples": "2000",
     "hnsw.ef_search": "100",
     "jit": "off",
 }
@@ -22,7 +30,17 @@ def similar_photos(session: Session, photo: Photo, *, limit: int) -> Sequence[Ph
 
     Only what one model says is compared: that which labelled the photo last, as vectors of others mean other things.
     The index is one of nearest neighbours that are nearly always right (HNSW, https://arxiv.org/abs/1603.09320).
+
+    Raises:
+        TooSlowError: they were not found in time.
     """
+    with at_most(session, MOST_MS, TOO_SLOW):
+        photo_ids = _nearest(session, photo, limit)
+        by_id = {found.id: found for found in get_photos(session, photo_ids)}
+    return [by_id[photo_id] for photo_id in photo_ids if photo_id in by_id]
+
+
+def _nearest(session: Session, photo: Photo, limit: int) -> Sequence[UUID]:
     seen = session.get(Embedding, (photo.id, photo.labels_source)) if photo.labels_source else None
     if seen is None:
         return []
@@ -34,6 +52,4 @@ def similar_photos(session: Session, photo: Photo, *, limit: int) -> Sequence[Ph
         .order_by(Embedding.embedding.op("<=>", return_type=Float())(seen.embedding))
         .limit(limit)
     )
-    photo_ids = session.scalars(nearest.with_only_columns(Photo.id)).all()
-    by_id = {found.id: found for found in get_photos(session, photo_ids)}
-    return [by_id[photo_id] for photo_id in photo_ids if photo_id in by_id]
+    return session.scalars(nearest.with_only_columns(Photo.id)).all()

@@ -2,7 +2,7 @@
 
 Photos are counted among the newest SAMPLE, which takes the same few milliseconds however many there are, and needs
 nothing that would have to be kept up to date. If there are no more than these, the number is exact; else it is scaled
-up and said to be about right. Labels too rare for the sample are counted by themselves, up to MOST_COUNTED.
+up and said to be about right. Of each label too rare for the sample, MOST_COUNTED entries are looked at.
 """
 
 import re
@@ -20,7 +20,7 @@ from photofleet.catalog.words import normal
 from photofleet.images.formats import Format
 
 SAMPLE = 1000
-MOST_COUNTED = 100
+MOST_COUNTED = 200
 MOST_RARE = 24
 
 _LAST = re.compile(r'(?P<minus>-?)(?:(?P<operator>[^\W\d_]+):)?"?(?P<start>[^":]*)$')
@@ -140,17 +140,29 @@ def _in_sample(session: Session, labels: Select[str], *, kinds: bool = True) -> 
 
 
 def _rare(session: Session, label_ids: Sequence[str]) -> Mapping[str, int]:
-    """How many photos show labels that the sample has not, as far as they are worth counting."""
+    """How many photos show labels that the sample has not, as far as they are worth counting.
+
+    The limit is on what is read, not on what is left of it: most of a label may be too unsure to be shown.
+    """
     asked = select(func.unnest(literal(list(label_ids), ARRAY(Text))).label("id")).subquery("asked")
-    shown = (
-        select(PhotoLabel.photo_id)
+    said = (
+        select(PhotoLabel.photo_id, PhotoLabel.label_id, PhotoLabel.confidence)
         .join(LabelAncestor, LabelAncestor.label_id == PhotoLabel.label_id)
-        .join(Label, Label.id == PhotoLabel.label_id)
-        .where(LabelAncestor.ancestor_id == asked.c.id, PhotoLabel.confidence >= Label.least_confidence)
+        .where(LabelAncestor.ancestor_id == asked.c.id)
         .limit(MOST_COUNTED)
         .lateral()
     )
-    counts = select(asked.c.id, func.count(shown.c.photo_id.distinct())).join(shown, true()).group_by(asked.c.id)
+    counts = (
+        select(asked.c.id, func.count(said.c.photo_id.distinct()))
+        .join(said, true())
+        .join(Label, Label.id == said.c.label_id)
+        .where(
+            said.c.confidence >= Label.least_confidence,
+            said.c.photo_id.in_(visible_photos().with_only_columns(Photo.id)),
+        )
+        .group_by(asked.c.id)
+    )
+    set_locally(session, {"enable_seqscan": "off"})  # for so few, no table is to be read as a whole
     return {row[0]: row[1] for row in session.execute(counts)}
 
 

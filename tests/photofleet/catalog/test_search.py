@@ -1,11 +1,15 @@
+import base64
+import json
 from datetime import datetime
+from uuid import UUID
 
 import pytest
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import ADDED, PERSON, Label, PhotoLabel
 from photofleet.catalog.results import FoundLabel, record_labels
-from photofleet.catalog.search import CursorError, Found, Order, Reason, search_photos
+from photofleet.catalog.search import CursorError, Found, Order, Reason, TooSlowError, search_photos
 from photofleet.catalog.search import query as search_query
 from photofleet.catalog.search import results as search_results
 from tests.photofleet.catalog.factories import DOG, ESPRESSO, PEMBROKE, TABBY, create_finished_photo
@@ -187,6 +191,62 @@ def test_every_photo_comes_once_page_after_page(
 def test_a_damaged_cursor_is_told(session: Session, cursor: str) -> None:
     with pytest.raises(CursorError, match="search again"):
         search(session, "dog", cursor=cursor)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [["0001-01-01T00:00:00+14:00", UUID(int=1).hex]],
+        [["9999-12-31T23:59:59-14:00", UUID(int=1).hex]],
+        [["2026-05-01T00:00:00+00:00", UUID(int=1).hex], ["2026-05-01T00:00:00+00:00", UUID(int=1).hex, 10**400]],
+    ],
+)
+def test_a_forged_cursor_is_told(session: Session, parts: object) -> None:
+    with pytest.raises(CursorError, match="search again"):
+        search(session, "dog", cursor=base64.urlsafe_b64encode(json.dumps(parts).encode()).decode())
+
+
+def test_a_search_that_takes_too_long_is_broken_off_with_advice(
+    catalog: Engine, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_results, "MOST_MS", 50)
+    with catalog.begin() as other:
+        other.execute(text("LOCK TABLE searchable IN ACCESS EXCLUSIVE MODE"))
+
+        with pytest.raises(TooSlowError, match="add a word or a date"):
+            search(session, "dog")
+
+        assert session.scalar(text("SELECT 1")) == 1  # the transaction goes on
+
+
+@pytest.mark.parametrize(
+    ("query", "start"),
+    [("animal -animal", 7), ("corgi -dog", 6), ("-dog corgi min:80", 0), ("holiday2026 -holiday", 12)],
+)
+def test_what_is_both_asked_for_and_negated_is_a_mistake(session: Session, query: str, start: int) -> None:
+    (mistake,) = search(session, query).mistakes
+
+    assert mistake.place.start == start
+    assert "remove one" in mistake.message
+    assert not search(session, "dog -corgi").mistakes
+
+
+@pytest.mark.parametrize("query", ["a dog with an espresso", "my dog and the espresso", "THE dog on some espresso"])
+def test_little_words_between_others_are_left_out(session: Session, query: str) -> None:
+    photo = create_finished_photo(session, PEMBROKE, ESPRESSO)
+
+    found = search(session, query)
+
+    assert ids(found) == [photo.id]
+    assert not found.unknown
+
+
+def test_a_little_word_in_quotation_marks_is_meant(session: Session) -> None:
+    create_finished_photo(session, PEMBROKE)
+
+    (unknown,) = search(session, 'dog "the"').unknown
+
+    assert unknown.text == "the"
 
 
 def ids(found: Found) -> list[object]:

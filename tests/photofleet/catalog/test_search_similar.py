@@ -2,11 +2,12 @@ import math
 from uuid import UUID
 
 import pytest
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import Photo
 from photofleet.catalog.results import record_labels
-from photofleet.catalog.search import similar_photos
+from photofleet.catalog.search import TooSlowError, similar, similar_photos
 from photofleet.catalog.vector import DIMENSIONS
 from tests.photofleet.catalog.factories import create_finished_photo
 
@@ -51,3 +52,16 @@ def test_a_photo_without_an_embedding_is_like_no_other(session: Session, labelle
     session.flush()
 
     assert similar_photos(session, photo, limit=10) == []
+
+
+def test_likeness_that_takes_too_long_is_broken_off(
+    catalog: Engine, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = seen_at(session, 0)
+    session.commit()
+    monkeypatch.setattr(similar, "MOST_MS", 50)
+    with catalog.begin() as other:
+        other.execute(text("LOCK TABLE embeddings IN ACCESS EXCLUSIVE MODE"))
+
+        with pytest.raises(TooSlowError, match="in time"):
+            similar_photos(session, photo, limit=10)

@@ -1,7 +1,8 @@
 import pytest
 from sqlalchemy.orm import Session
 
-from photofleet.catalog.search import Suggestion, common_labels, suggest, suggest_labels
+from photofleet.catalog.models import Label
+from photofleet.catalog.search import Suggestion, common_labels, suggest, suggest_labels, suggestions
 from tests.photofleet.catalog.factories import ESPRESSO, PEMBROKE, TABBY, create_finished_photo
 
 
@@ -16,6 +17,35 @@ def test_suggestions_are_labels_that_find_something_those_that_find_most_first(s
     counts = [one.photos or 0 for one in found]
     assert counts == sorted(counts, reverse=True)
     assert suggest_labels(session, "espr", limit=5) == []
+
+
+def test_labels_too_rare_for_the_sample_count_what_anybody_may_see(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suggestions, "SAMPLE", 1)
+    create_finished_photo(session, PEMBROKE)
+    hidden = [create_finished_photo(session, label) for label in (PEMBROKE, ESPRESSO)]
+    for photo in hidden:
+        photo.visibility = "private"
+    create_finished_photo(session, TABBY)
+    session.flush()
+
+    assert [one.photos for one in suggest_labels(session, "pembroke", limit=5)] == [1]
+    assert suggest_labels(session, "espresso", limit=5) == []
+
+
+def test_no_more_of_a_rare_label_is_read_than_counts(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suggestions, "SAMPLE", 1)
+    monkeypatch.setattr(suggestions, "MOST_COUNTED", 2)
+    for _ in range(3):
+        create_finished_photo(session, PEMBROKE)
+    create_finished_photo(session, TABBY)
+    assert [one.photos for one in suggest_labels(session, "pembroke", limit=5)] == [2]
+
+    session.get_one(Label, PEMBROKE).adjusted_threshold = 1.0
+    session.flush()
+
+    assert suggest_labels(session, "pembroke", limit=5) == []
 
 
 @pytest.mark.parametrize("start", ["%", "_", "", " ", "\\"])
