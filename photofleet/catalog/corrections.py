@@ -1,10 +1,10 @@
 """What people say of labels: that a photo shows something, or does not. Their word stands over any model's."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Select, Text, Uuid, and_, column, delete, func, literal, select, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session, aliased
 
 from photofleet.catalog.models import (
@@ -22,6 +22,9 @@ from photofleet.catalog.photos import visible_photos
 
 _Pair = tuple[UUID, str]
 
+MOST_LABELS = 50
+"""That people can say a photo shows, as each page with the photo bears them all."""
+
 
 class UnknownPhotosError(LookupError):
     """Some of the photos are not there, or not any more; nothing was changed."""
@@ -35,6 +38,16 @@ class UnknownLabelError(LookupError):
 
     def __init__(self, label_id: str) -> None:
         super().__init__(f"There is no label with the id {label_id}.")
+
+
+class TooManyLabelsError(Exception):
+    """People have said of some of the photos that they show as much as can be said; nothing was changed."""
+
+    def __init__(self, photo_ids: Collection[UUID]) -> None:
+        super().__init__(
+            f"People can say at most {MOST_LABELS} labels of a photo, and have of {', '.join(map(str, photo_ids))}. "
+            "Take one back first."
+        )
 
 
 def add_label(session: Session, photo_ids: Collection[UUID], label_id: str, *, person: str) -> None:
@@ -51,8 +64,11 @@ def add_label(session: Session, photo_ids: Collection[UUID], label_id: str, *, p
     Raises:
         UnknownPhotosError: if one of the photos is not there.
         UnknownLabelError: if there is no such label.
+        TooManyLabelsError: if people have said MOST_LABELS others of one of the photos.
     """
     label = _known(session, photo_ids, label_id)
+    if full := _full(session, photo_ids, label_id):
+        raise TooManyLabelsError(full)
     pairs = {(photo_id, label_id) for photo_id in photo_ids}
     more_general = select(LabelAncestor.ancestor_id).where(LabelAncestor.label_id == label_id)
     said = _said(session, pairs)
@@ -66,7 +82,7 @@ def add_label(session: Session, photo_ids: Collection[UUID], label_id: str, *, p
     _record(session, {pair: CONFIRMED if pair in shown else ADDED for pair in pairs}, said, person)
     _forget_people(session, pairs)
     rows = [{"photo_id": photo, "label_id": label_id, "source": PERSON + person, "confidence": 1} for photo, _ in pairs]
-    session.execute(insert(PhotoLabel), rows)
+    session.execute(insert(PhotoLabel).values(rows))  # one statement, since a trigger works at the end of each
 
 
 def remove_label(session: Session, photo_ids: Collection[UUID], label_id: str, *, person: str) -> None:
@@ -98,6 +114,8 @@ def remove_label(session: Session, photo_ids: Collection[UUID], label_id: str, *
 def take_back(session: Session, photo_ids: Collection[UUID], label_id: str) -> None:
     """Forget what was said of a label on photos, as if nobody had: what a model had said of it counts again.
 
+    That is so if it is the model that labelled the photo last; of what another would have said nothing is known.
+
     With a label that was removed, its kinds come back that went with it. Where nothing was said, nothing changes, nor
     where it goes without saying, as the photo does not show something more general.
 
@@ -123,14 +141,14 @@ def take_back(session: Session, photo_ids: Collection[UUID], label_id: str) -> N
     pairs = {(one.photo_id, one.label_id) for one in corrections}
     pairs -= _implied(session, pairs)
     _forget_people(session, pairs)
+    restored = (
+        select(Correction.photo_id, Correction.label_id, Correction.source, Correction.confidence)
+        .join(Photo, and_(Photo.id == Correction.photo_id, Photo.labels_source == Correction.source))
+        .where(_among(Correction, pairs))
+    )
+    columns = ("photo_id", "label_id", "source", "confidence")
+    session.execute(insert(PhotoLabel).from_select(columns, restored).on_conflict_do_nothing())
     session.execute(delete(Correction).where(_among(Correction, pairs)))
-    restored = [
-        {"photo_id": one.photo_id, "label_id": one.label_id, "source": one.source, "confidence": one.confidence}
-        for one in corrections
-        if one.source is not None and (one.photo_id, one.label_id) in pairs
-    ]
-    if restored:
-        session.execute(insert(PhotoLabel).on_conflict_do_nothing(), restored)
 
 
 def _known(session: Session, photo_ids: Collection[UUID], label_id: str) -> Label:
@@ -144,6 +162,21 @@ def _known(session: Session, photo_ids: Collection[UUID], label_id: str) -> Labe
     if (label := session.get(Label, label_id)) is None:
         raise UnknownLabelError(label_id)
     return label
+
+
+def _full(session: Session, photo_ids: Collection[UUID], label_id: str) -> Sequence[UUID]:
+    """Those of the photos of which people cannot say a label more than they have."""
+    return session.scalars(
+        select(PhotoLabel.photo_id)
+        .where(
+            PhotoLabel.photo_id.in_(photo_ids),
+            PhotoLabel.source.startswith(PERSON),
+            PhotoLabel.label_id != label_id,
+        )
+        .group_by(PhotoLabel.photo_id)
+        .having(func.count(PhotoLabel.label_id.distinct()) >= MOST_LABELS)
+        .order_by(PhotoLabel.photo_id)
+    ).all()
 
 
 def _kinds(label_id: str) -> Select[str]:
@@ -208,4 +241,8 @@ def _implied(session: Session, pairs: Collection[_Pair]) -> set[_Pair]:
 
 
 def _among(table: type[PhotoLabel] | type[Correction], pairs: Collection[_Pair]) -> ColumnElement[bool]:
-    return tuple_(table.photo_id, table.label_id).in_(pairs)
+    """Two parameters, however many pairs there are: a statement can have no more than 65,535."""
+    photos = literal([photo for photo, _ in pairs], ARRAY(Uuid))
+    labels = literal([label for _, label in pairs], ARRAY(Text))
+    wanted = func.unnest(photos, labels).table_valued(column("photo", Uuid), column("label", Text)).render_derived()
+    return tuple_(table.photo_id, table.label_id).in_(select(wanted.c.photo, wanted.c.label))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import (
@@ -106,11 +106,13 @@ def record_labels(
     removed = _removed(session, photo_id)
     for kind in (PhotoLabel, Embedding):
         session.execute(delete(kind).where(kind.photo_id == photo_id, kind.source == source))
-    session.add_all(
-        PhotoLabel(photo_id=photo_id, source=source, label_id=label.label_id, confidence=label.confidence)
+    rows = [
+        {"photo_id": photo_id, "source": source, "label_id": label.label_id, "confidence": label.confidence}
         for label in labels
         if label.label_id not in removed
-    )
+    ]
+    if rows:  # in one statement, since a trigger works at the end of each
+        session.execute(insert(PhotoLabel).values(rows))
     if embedding is not None:
         session.add(Embedding(photo_id=photo_id, source=source, embedding=embedding))
 

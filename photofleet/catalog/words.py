@@ -18,8 +18,12 @@ _IRREGULAR = {
 
 
 def normal(words: str) -> str:
-    """Words in the form in which labels' terms are kept: in lower case, with single blanks between them."""
-    return " ".join(unicodedata.normalize("NFKC", words.replace("\0", "")).lower().split())
+    """Words in the form in which labels' terms are kept: in lower case, with single blanks between them.
+
+    What a database cannot be asked for is left out: NUL, and halves of characters, which JSON can hold.
+    """
+    words = words.replace("\0", "").encode(errors="ignore").decode()
+    return " ".join(unicodedata.normalize("NFKC", words).lower().split())
 
 
 def forms(words: str) -> set[str]:

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from flask import Blueprint, Response, abort, request
 
-from photofleet.catalog.corrections import UnknownPhotosError
+from photofleet.catalog.corrections import TooManyLabelsError, UnknownPhotosError
 from photofleet.catalog.database import transaction
 from photofleet.catalog.photos import get_photos
 from photofleet.catalog.vocabulary import UnclearLabelError
-from webapp.labels.corrections import LONGEST_WORDS, MOST_BYTES, MOST_PHOTOS, Say, correct
+from webapp.labels.corrections import LONGEST_WORDS, MOST_BYTES, MOST_CORRECTIONS, MOST_PHOTOS, Say, correct
 from webapp.photos.pages import find_photo
 from webapp.photos.representation import photo_json
 from webapp.problems import problem
@@ -23,6 +23,11 @@ MOST_LABELS = 20
 @blueprint.errorhandler(UnknownPhotosError)
 def _unknown_photos(error: UnknownPhotosError) -> Response:
     return problem(404, str(error), slug="unknown-photo")
+
+
+@blueprint.errorhandler(TooManyLabelsError)
+def _too_many_labels(error: TooManyLabelsError) -> Response:
+    return problem(409, str(error), slug="too-many-labels")
 
 
 @blueprint.errorhandler(UnclearLabelError)
@@ -63,6 +68,8 @@ def corrections() -> dict[str, Any]:
     ]
     if not photo_ids or not said:
         abort(400, "`photos` must name at least one photo, and `add`, `remove` or `take_back` at least one label.")
+    if len(photo_ids) * len(said) > MOST_CORRECTIONS:
+        abort(400, f"At most {MOST_CORRECTIONS} corrections, photos times labels, can be made at once.")
     correct(set(photo_ids), said)
     with transaction() as session:
         photos = get_photos(session, photo_ids)

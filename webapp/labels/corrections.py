@@ -13,6 +13,9 @@ from webapp.owner import EVERYBODY
 MOST_PHOTOS = 200
 """At once, as their rows are locked until all are done."""
 
+MOST_CORRECTIONS = 1_000
+"""At once, photos times labels, for the same reason."""
+
 MOST_BYTES = 64 * 1024
 """Of a request that says so: as many photos' ids take 8 kB."""
 
@@ -42,6 +45,7 @@ def correct(photo_ids: Collection[UUID], said: Iterable[tuple[Say, str]]) -> lis
     Raises:
         UnclearLabelError: if words mean no label, or more than one.
         UnknownPhotosError: if one of the photos is not there.
+        TooManyLabelsError: if one of the photos would bear more labels of people than it can.
     """
     labels = []
     with transaction() as session:

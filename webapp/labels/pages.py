@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from photofleet.catalog.corrections import UnknownPhotosError
+from photofleet.catalog.corrections import TooManyLabelsError, UnknownPhotosError
 from photofleet.catalog.database import transaction
 from photofleet.catalog.models import Photo
 from photofleet.catalog.photos import get_photos
@@ -44,6 +44,8 @@ def one(photo_id: UUID) -> Response | tuple[str, int]:
         correct({photo_id}, [(say, words)])
     except UnknownPhotosError as error:
         abort(404, str(error))
+    except TooManyLabelsError as error:
+        abort(409, str(error))
     except UnclearLabelError as unclear:
         return render_template("photo.html", **look_at(photo_id), unclear=unclear, unclear_say=say), 400
     return redirect(url_for("photos.photo", photo_id=photo_id, _anchor="photo-labels"), 303)
@@ -60,6 +62,8 @@ def selection() -> tuple[str, int]:
         (label,) = correct(set(photo_ids), [(say, words)])
     except UnknownPhotosError as error:
         abort(404, str(error))
+    except TooManyLabelsError as error:
+        return _outcome(say, _look_at(photo_ids), words, problem=str(error)), 409
     except UnclearLabelError as unclear:
         return _outcome(say, _look_at(photo_ids), words, problem=str(unclear), choices=unclear.choices), 400
     return _outcome(say, _look_at(photo_ids), words, label=label), 200

@@ -57,7 +57,7 @@ def adjust(label_id: str) -> Response | tuple[str, int]:
             label_id, percents=percents, error="The threshold must be a number from 0 to 100, in percent."
         ), 400
     with transaction() as session:
-        found = get_label(session, label_id) or abort(404)
+        found = get_label(session, label_id) or abort(404, "There is no such label.")
         before = found.least_confidence
         adjust_threshold(session, label_id, threshold)
     logger.info("%s (%s): the operator has it shown from %s on, not %s", found.name, label_id, threshold, before)

@@ -77,7 +77,8 @@ def test_nothing_is_left_to_build_or_to_install_with(baked: Image) -> None:
 
 
 def test_no_key_and_no_trace_of_the_bake_is_left(baked: Image) -> None:
-    search = ("grep", "--recursive", "--files-with-matches", "--devices=skip", "^-----BEGIN .*PRIVATE KEY-----")
+    # A library may have the words among its own; a key is text.
+    search = ("grep", "-rIl", "--devices=skip", "^-----BEGIN .*PRIVATE KEY-----")
     places = (str(baked.root / place) for place in ("etc", "root", "home", "opt", "var"))
     keys = subprocess.run((*search, *places), capture_output=True, text=True, check=False)
     homes = [*files(baked.root, "-path", "*/root/*"), *files(baked.root, "-path", "*/home/*")]

@@ -6,13 +6,21 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from photofleet.catalog.corrections import UnknownLabelError, UnknownPhotosError, add_label, remove_label, take_back
+from photofleet.catalog.corrections import (
+    MOST_LABELS,
+    TooManyLabelsError,
+    UnknownLabelError,
+    UnknownPhotosError,
+    add_label,
+    remove_label,
+    take_back,
+)
 from photofleet.catalog.database import transaction
 from photofleet.catalog.identifiers import uuid7
-from photofleet.catalog.models import Correction, PhotoLabel
+from photofleet.catalog.models import Correction, Label, LabelAncestor, PhotoLabel
 from photofleet.catalog.photos import get_photo
 from photofleet.catalog.results import FoundLabel, record_labels
 from photofleet.catalog.thresholds import adjust_threshold
@@ -153,6 +161,45 @@ def test_kinds_that_went_with_a_label_come_back_with_it_and_those_removed_before
         assert labels(session, photo) == []
         assert corrections(session, later) == {}
         assert labels(session, later) == [(PEMBROKE, "net@1", 0.9)]
+
+
+def test_what_an_older_model_had_said_does_not_come_back(session: Session) -> None:
+    photo = create_finished_photo(session, PEMBROKE)
+    remove_label(session, [photo.id], PEMBROKE, person="ada")
+    record_labels(session, photo.id, "net@2", [FoundLabel(ESPRESSO, 0.5)])
+
+    take_back(session, [photo.id], PEMBROKE)
+
+    assert PEMBROKE not in [label_id for label_id, _, _ in labels(session, photo.id)]
+    assert corrections(session, photo.id) == {}
+
+
+def test_people_can_say_only_so_many_labels_of_a_photo_and_those_again(session: Session) -> None:
+    full, other = create_finished_photo(session).id, create_finished_photo(session).id
+    *said, one_more = session.scalars(select(Label.id).order_by(Label.id).limit(MOST_LABELS + 1))
+    for label_id in said:
+        add_label(session, [full], label_id, person="ada")
+
+    add_label(session, [full], said[0], person="bob")
+    with pytest.raises(TooManyLabelsError, match=str(full)):
+        add_label(session, [full, other], one_more, person="ada")
+
+    assert len(labels(session, full)) == MOST_LABELS
+    assert labels(session, other) == []
+
+
+def test_a_photo_with_all_labels_there_are_is_corrected_like_any_other(session: Session) -> None:
+    every = session.scalars(select(Label.id)).all()
+    photos = [create_finished_photo(session, *every).id for _ in range(2)]
+    root = session.scalars(
+        select(LabelAncestor.ancestor_id).group_by(LabelAncestor.ancestor_id).order_by(func.count().desc()).limit(1)
+    ).one()
+
+    remove_label(session, photos, root, person="ada")
+    assert len(labels(session, photos[0])) < len(every)
+    take_back(session, photos, root)
+
+    assert len(labels(session, photos[0])) == len(every)
 
 
 def test_what_goes_without_saying_cannot_be_taken_back(session: Session) -> None:

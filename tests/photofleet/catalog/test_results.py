@@ -2,7 +2,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -50,6 +50,21 @@ def test_what_pages_could_not_show_is_not_stored(session: Session, wrong: dict[s
 
     with pytest.raises(IntegrityError, match="ck_"), session.begin_nested():
         record_renditions(session, photo.id, [rendition], **placeholder, revision="r")
+
+
+def test_the_search_hears_of_a_photos_labels_once_however_many_there_are(session: Session) -> None:
+    photo = create_photo(session)
+    before = searchable_updates(session)
+
+    record_labels(session, photo.id, "net@1", [FoundLabel(label_id, 0.5) for label_id in (PEMBROKE, ESPRESSO, TABBY)])
+
+    assert searchable_updates(session) == before + 1
+
+
+def searchable_updates(session: Session) -> int:
+    """How many rows of it this transaction has written anew."""
+    updates = text("SELECT pg_stat_get_xact_tuples_updated('searchable'::regclass)")
+    return session.scalars(updates).one()
 
 
 def test_a_source_replaces_its_own_labels_and_leaves_those_of_others(session: Session) -> None:

@@ -25,4 +25,4 @@ def test_the_singular_is_among_the_forms(plural: str, singular: str) -> None:
 
 
 def test_words_are_the_same_however_they_are_typed() -> None:
-    assert normal("  Golden\tRETRIEVER\0 ") == "golden retriever"
+    assert normal("  Golden\tRETRIEVER\0 \ud800") == "golden retriever"

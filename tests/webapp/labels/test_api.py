@@ -5,9 +5,12 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from photofleet.catalog.corrections import MOST_LABELS, add_label
 from photofleet.catalog.identifiers import uuid7
+from photofleet.catalog.models import Label
 from photofleet.catalog.photos import get_photo
 from tests.photofleet.catalog.factories import DOG, ESPRESSO, PEMBROKE, TABBY, create_finished_photo
 from webapp.labels.corrections import MOST_PHOTOS
@@ -129,6 +132,7 @@ ID = "019aa4d2-7e31-7c55-a9ce-0242ac120002"
         ({"photos": [ID], "add": ["dog"] * 21}, "at most 20"),
         ({"photos": [ID], "add": ["d" * 101]}, "at most 100 characters"),
         ({"photos": [ID] * (MOST_PHOTOS + 1), "add": ["dog"]}, f"at most {MOST_PHOTOS}"),
+        ({"photos": [ID] * 200, "add": ["dog"] * 6}, "At most 1000 corrections"),
         ({"photos": [ID], "set": ["dog"]}, "`set`"),
         ({"photos": ["x" * 70_000], "add": ["dog"]}, "64 kB"),
     ],
@@ -152,3 +156,28 @@ def test_another_sites_page_corrects_nothing(client: FlaskClient, session: Sessi
 
     assert answer.status_code == 403
     assert shown(session, photo_id) == [PEMBROKE]
+
+
+def test_halves_of_characters_are_no_label(client: FlaskClient, session: Session) -> None:
+    photo_id = finished(session)
+
+    answer = client.post("/api/v1/corrections", json={"photos": [str(photo_id)], "add": ["gluon\ud800"]})
+
+    assert (answer.status_code, "“gluon”" in answer.get_json()["detail"]) == (404, True)
+
+
+def test_a_photo_of_which_people_have_said_enough_takes_no_more_labels(client: FlaskClient, session: Session) -> None:
+    photo_id = finished(session)
+    for label in session.scalars(select(Label).where(Label.id != TABBY).order_by(Label.id).limit(MOST_LABELS)):
+        add_label(session, [photo_id], label.id, person="everybody")
+    session.commit()
+    before = shown(session, photo_id)
+
+    by_program = client.put(f"/api/v1/photos/{photo_id}/labels/{TABBY}")
+    by_form = client.post(f"/photos/{photo_id}/labels", data={"say": "add", "label": TABBY})
+    by_selection = client.post("/labels", data={"photo": [str(photo_id)], "say": "add", "label": TABBY})
+
+    assert by_program.get_json()["type"] == "urn:photofleet:problem:too-many-labels"
+    for answer in (by_program, by_form, by_selection):
+        assert (answer.status_code, f"at most {MOST_LABELS} labels" in answer.text) == (409, True)
+    assert shown(session, photo_id) == before

@@ -96,6 +96,8 @@ def test_what_is_no_percentage_is_refused(client: FlaskClient, session: Session,
 
 def test_a_label_that_is_not_there_is_a_page_that_says_so(client: FlaskClient) -> None:
     assert client.get("/ops/labels/n00000000").status_code == 404
+    assert client.get("/ops/labels/%00").status_code == 404
+    assert client.post("/ops/labels/%00", data={"percent": "50"}).status_code == 404
     assert client.post("/ops/labels/n00000000", data={"percent": "50"}).status_code == 404
 
 
