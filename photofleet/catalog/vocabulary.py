@@ -1,9 +1,9 @@
 """The labels that people can name: which one a word means, and which begin as somebody types."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import Label, LabelTerm
@@ -39,8 +39,7 @@ class UnclearLabelError(LookupError):
 def label_called(session: Session, words: str) -> Label:
     """The label that a name, a synonym, the plural of these, or an id means.
 
-    A label of exactly this name is the one that is meant, whatever else is called so, too. Singulars are tried only
-    where nothing is called as the words stand: who says "glasses" means no "glass".
+    A label of exactly this name is the one that is meant, whatever else is called so, too.
 
     Raises:
         UnclearLabelError: if that is none, or more than one.
@@ -48,7 +47,7 @@ def label_called(session: Session, words: str) -> Label:
     typed = normal(words)
     if (label := session.get(Label, typed)) is not None:
         return label
-    found = _with_terms(session, {typed}) or _with_terms(session, forms(words))
+    found = sorted(meant_by(words, labels_called(session, forms(words))), key=lambda label: label.name)
     found = [label for label in found if label.name.lower() == typed] or found
     if len(found) != 1:
         raise UnclearLabelError(typed, [Choice(label.id, label.name) for label in found])
@@ -60,8 +59,7 @@ def labels_starting(session: Session, start: str, *, limit: int) -> Sequence[Lab
     typed = normal(start)
     if not typed:
         return []
-    at_start = LabelTerm.term.startswith(typed, autoescape=True)
-    inside = LabelTerm.term.contains(" " + typed, autoescape=True)
+    at_start, inside = word_starts(typed)
     name = func.lower(Label.name)
     named_so = name.startswith(typed, autoescape=True)
     found = (
@@ -75,6 +73,29 @@ def labels_starting(session: Session, start: str, *, limit: int) -> Sequence[Lab
     return session.scalars(found).all()
 
 
-def _with_terms(session: Session, terms: set[str]) -> Sequence[Label]:
-    wanted = select(Label).where(Label.id.in_(select(LabelTerm.label_id).where(LabelTerm.term.in_(terms))))
-    return session.scalars(wanted.order_by(Label.name)).all()
+def word_starts(start: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """That a term starts so, and that a later word of it does; `start` is in its normal form."""
+    at_start = LabelTerm.term.startswith(start, autoescape=True)
+    return at_start, LabelTerm.term.contains(" " + start, autoescape=True)
+
+
+def labels_called(session: Session, terms: Collection[str]) -> dict[str, list[Label]]:
+    """The labels that are called so, by term and name; terms that no label has are left out."""
+    found: dict[str, list[Label]] = {}
+    for term, label in session.execute(
+        select(LabelTerm.term, Label)
+        .join(Label, Label.id == LabelTerm.label_id)
+        .where(LabelTerm.term.in_(terms))
+        .order_by(Label.name, Label.id)
+    ):
+        found.setdefault(term, []).append(label)
+    return found
+
+
+def meant_by(words: str, known: Mapping[str, Sequence[Label]]) -> Sequence[Label]:
+    """Those of the labels that words can mean, where `known` has all that are called like a form of them.
+
+    Singulars are tried only where nothing is called as the words stand: who says "glasses" means no "glass".
+    """
+    singulars = (label for form in sorted(forms(words)) for label in known.get(form, ()))
+    return known.get(normal(words)) or list(dict.fromkeys(singulars))

@@ -10,9 +10,10 @@ from itertools import groupby
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from photofleet.catalog.models import Label, LabelAncestor, LabelTerm
+from photofleet.catalog.models import Label, LabelAncestor
 from photofleet.catalog.search.language import LITTLE, Clause, Mistake, Place, Query, Words
 from photofleet.catalog.taxonomy import load_taxonomy
+from photofleet.catalog.vocabulary import labels_called, meant_by
 from photofleet.catalog.words import forms, normal
 
 LONGEST_TERM = 5
@@ -68,7 +69,7 @@ def understand(session: Session, query: Query) -> Meaning:
     """Find the labels that a query names; words in a row are taken for the longest label that they make."""
     words = [clause for clause in query.clauses if isinstance(clause, Words)]
     groups = list(_groups(query.clauses))
-    known = _labels_called(session, {form for group in groups for some in _spans(group) for form in forms(some.text)})
+    known = labels_called(session, {form for group in groups for some in _spans(group) for form in forms(some.text)})
     things, left = [], []
     for group in groups:
         position = 0
@@ -117,27 +118,12 @@ def _joined(words: Sequence[Words]) -> Words:
     return Words(text, Place(first.place.start, last.place.end), first.negated, first.joins, first.label_only)
 
 
-def _longest(group: Sequence[Words], known: dict[str, list[Label]]) -> tuple[int, list[Label]]:
+def _longest(group: Sequence[Words], known: Mapping[str, Sequence[Label]]) -> tuple[int, Sequence[Label]]:
     for length in range(min(LONGEST_TERM, len(group)), 0, -1):
         text = _joined(group[:length]).text
-        # What a plural means comes after what the very word means: "glasses" are not what one drinks from.
-        if labels := known.get(normal(text)) or [
-            label for form in sorted(forms(text)) for label in known.get(form, ())
-        ]:
+        if labels := meant_by(text, known):
             return length, labels
     return 1, []
-
-
-def _labels_called(session: Session, terms: set[str]) -> dict[str, list[Label]]:
-    found: dict[str, list[Label]] = {}
-    for term, label in session.execute(
-        select(LabelTerm.term, Label)
-        .join(Label, Label.id == LabelTerm.label_id)
-        .where(LabelTerm.term.in_(terms))
-        .order_by(Label.name, Label.id)
-    ):
-        found.setdefault(term, []).append(label)
-    return found
 
 
 def _thing(session: Session, words: Words, labels: Sequence[Label]) -> Thing:

@@ -16,6 +16,7 @@ from photofleet.catalog.models import Label, LabelAncestor, LabelTerm, Photo, Ph
 from photofleet.catalog.photos import visible_photos
 from photofleet.catalog.search.language import OPERATORS, ORIENTATIONS
 from photofleet.catalog.search.planning import set_locally
+from photofleet.catalog.vocabulary import word_starts
 from photofleet.catalog.words import normal
 from photofleet.images.formats import Format
 
@@ -75,8 +76,7 @@ def suggest_labels(session: Session, start: str, *, limit: int) -> Sequence[Sugg
     words = normal(start)
     if not words:
         return []
-    at_start = LabelTerm.term.startswith(words, autoescape=True)
-    inside = LabelTerm.term.contains(" " + words, autoescape=True)
+    at_start, inside = word_starts(words)
     matching = select(LabelTerm.label_id).where(at_start | inside)
     names = {label.id: label.name for label in session.scalars(select(Label).where(Label.id.in_(matching)))}
     found, exact = _in_sample(session, matching)
