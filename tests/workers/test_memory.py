@@ -18,13 +18,13 @@ from workers.image import decode
 from workers.memory import MEGABYTE, limit_memory
 
 format, path, spare = Format.named(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+original = Path(path).read_bytes()
 kilobytes = int(re.search(r"VmData:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 limit_memory(kilobytes * 1024 // MEGABYTE + spare)
-with open(path, "rb") as file:
-    try:
-        print(decode(file, format, max_pixels=50_000_000).size)
-    except Exception as error:
-        print(type(error).__name__)
+try:
+    print(decode(original, format, max_pixels=50_000_000).size)
+except Exception as error:
+    print(type(error).__name__)
 """
 
 

@@ -4,7 +4,7 @@ Beside `NAME.pt` or `NAME.pt2`, `NAME.toml` says how the network wants its pictu
 
     size = 224                       # pixels of a side
     crop = 0.875                     # what the middle square is of a photo's short side
-    resampling = "bilinear"          # or "bicubic", "lanczos", "box", "hamming", "nearest"
+    resampling = "bilinear"          # or "bicubic", "lanczos"
     mean = [123.7, 116.3, 103.5]     # of red, green and blue, from 0 to 255
     deviation = [58.4, 57.1, 57.4]
 

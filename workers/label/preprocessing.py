@@ -6,8 +6,16 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
 from numpy.typing import NDArray
 from PIL import Image
+
+_FILTERS = {
+    Image.Resampling.BILINEAR: FilterType.bilinear,
+    Image.Resampling.BICUBIC: FilterType.catmull_rom,
+    Image.Resampling.LANCZOS: FilterType.lanczos3,
+}
+"""Pillow's filters, with which networks are trained, and those that do the same in a fifth of the time."""
 
 
 class Square(NamedTuple):
@@ -52,7 +60,10 @@ class Preprocessing:
             raise ValueError(f"expected a picture of mode RGB, not {picture.mode}")
         left, top, side = square or self.middle(*picture.size)
         # Resized and cropped in one step: a photo of 1 x 10,000 px never becomes one of 300 x 3,000,000.
-        resized = picture.resize((self.size, self.size), self.resampling, (left, top, left + side, top + side))
+        resized = Image.new("RGB", (self.size, self.size))
+        within = CropBox(left, top, min(side, picture.width - left), min(side, picture.height - top))
+        how = ResizeOptions(ResizeAlg.convolution(_FILTERS[self.resampling]), crop_box=within)
+        Resizer().resize_pil(picture, resized, how)
         return np.array(resized)
 
     def as_json(self) -> Mapping[str, Any]:
@@ -70,7 +81,7 @@ class Preprocessing:
         if wrong:
             raise ValueError(f"{', '.join(sorted(wrong))}: missing or not known")
         size, crop = values["size"], values["crop"]
-        names = [resampling.name.lower() for resampling in Image.Resampling]
+        names = [resampling.name.lower() for resampling in _FILTERS]
         if not isinstance(size, int) or not 1 <= size <= 4096:
             raise ValueError(f"size: a number of pixels up to 4096, not {size!r}")
         if not isinstance(crop, int | float) or not 0 < crop <= 1:

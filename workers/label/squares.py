@@ -4,7 +4,6 @@ import atexit
 import math
 from collections.abc import Iterator
 from contextlib import closing
-from io import BytesIO
 from typing import IO, Any
 
 import numpy as np
@@ -24,11 +23,11 @@ def least_short_side(preprocessing: Preprocessing) -> int:
     return math.ceil(preprocessing.size / square.side)
 
 
-def read_squares(file: IO[bytes], format: Format, preprocessing: Preprocessing, *, max_pixels: int) -> Batch:
+def read_squares(original: bytes, format: Format, preprocessing: Preprocessing, *, max_pixels: int) -> Batch:
     """Decode a picture, no larger than the network needs it, and cut its squares.
 
     Args:
-        file: The whole file, seekable.
+        original: The file.
         format: What it is.
         preprocessing: How the network wants its pictures.
         max_pixels: The limit on width × height.
@@ -40,7 +39,7 @@ def read_squares(file: IO[bytes], format: Format, preprocessing: Preprocessing, 
         BadImage: The file is damaged, incomplete, too large or otherwise undecodable.
     """
     least = least_short_side(preprocessing)
-    image = flatten(decode(file, format, at_least=(least, least), max_pixels=max_pixels))
+    image = flatten(decode(original, format, at_least=(least, least), max_pixels=max_pixels))
     return np.stack([preprocessing.pixels(image, Square(*square)) for square in crops(*image.size)])
 
 
@@ -68,7 +67,7 @@ def read_squares_of_stranger(
 def work(content: bytes, arguments: dict[str, Any]) -> Iterator[Answer]:
     """Cut the squares in the sandbox."""
     squares = read_squares(
-        BytesIO(content),
+        content,
         Format.named(arguments["format"]),
         Preprocessing.from_json(arguments["preprocessing"]),
         max_pixels=arguments["max_pixels"],

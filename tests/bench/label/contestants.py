@@ -79,7 +79,7 @@ def contestants(folder: Path) -> Contestants:
         return session(model.preprocessing.pixels(image.convert("RGB"))[None]).logits
 
     def ours(photo: bytes) -> Logits:
-        pictures = read_squares(BytesIO(photo), Format.JPEG, model.preprocessing, max_pixels=MAX_PIXELS)
+        pictures = read_squares(photo, Format.JPEG, model.preprocessing, max_pixels=MAX_PIXELS)
         return model.classify(pictures).logits
 
     def torch_network(batch: Batch) -> Logits:

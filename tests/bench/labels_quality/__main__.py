@@ -179,8 +179,7 @@ def _judge_panorama(label_ids: Sequence[str], members: Sequence[LabelledPhoto]) 
 
 
 def _squares(photo: LabelledPhoto, model: Model) -> NDArray[np.uint8]:
-    with photo.path.open("rb") as file:
-        return read_squares(file, Format.JPEG, model.preprocessing, max_pixels=_MAX_PIXELS)
+    return read_squares(photo.path.read_bytes(), Format.JPEG, model.preprocessing, max_pixels=_MAX_PIXELS)
 
 
 def _classify(squares: Sequence[tuple[Image.Image, Square]], model: Model) -> Logits:

@@ -116,13 +116,12 @@ def test_a_damaged_rendition_is_not_the_fault_of_the_photo(
 def test_in_the_sandbox_an_original_looks_as_it_does_outside(
     upload: Upload, look: Look, format: Format, content: bytes
 ) -> None:
-    from io import BytesIO
 
     from workers.label.squares import read_squares
 
     photo = upload(content, format)
 
-    expected = read_squares(BytesIO(content), format, PREPROCESSING, max_pixels=10**7)
+    expected = read_squares(content, format, PREPROCESSING, max_pixels=10**7)
     assert np.array_equal(look(photo), expected)
 
 

@@ -34,9 +34,10 @@ def test_another_square_is_cut_where_it_is() -> None:
 def test_the_square_is_resized_as_if_the_whole_picture_was_and_then_cropped() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     picture = Image.fromarray(noise)
-    whole = picture.resize((24, 16), PREPROCESSING.resampling).crop((8, 4, 16, 12))
+    whole = np.asarray(picture.resize((24, 16), PREPROCESSING.resampling).crop((8, 4, 16, 12)))
 
-    assert np.array_equal(PREPROCESSING.pixels(picture), np.asarray(whole))
+    # Pillow rounds its weights, and the rows before the columns.
+    assert np.allclose(PREPROCESSING.pixels(picture), whole, rtol=0, atol=2)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1), (3, 2)])
