@@ -1,19 +1,24 @@
 """The taxonomy in the database: labels, the words for them, and what is a kind of what."""
 
-from sqlalchemy import Connection, bindparam, delete, func, select, text, update
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
-from photofleet.catalog.models import Label, LabelAncestor, LabelTerm, PhotoLabel, Searchable
+from photofleet.catalog.models import Label, LabelAncestor, LabelTerm
+from photofleet.catalog.searchable import outdate
 from photofleet.catalog.taxonomy import Taxonomy, load_taxonomy
 
 
 def store_taxonomy(connection: Connection) -> None:
     """Make the tables say what this version's taxonomy says, in the caller's transaction.
 
+    Once it is committed, `bring_up_to_date` has photos found by it.
+
     A label that has left the taxonomy stays, since photos may bear it, but is found under its name no more.
     """
     taxonomy = load_taxonomy()
     upsert = insert(Label)
+    thresholds = dict(connection.execute(select(Label.id, Label.threshold)).all())
+    adjusted = {label.id for label in taxonomy if thresholds.get(label.id) != label.threshold}
     connection.execute(
         upsert.on_conflict_do_update(
             index_elements=[Label.id],
@@ -32,8 +37,7 @@ def store_taxonomy(connection: Connection) -> None:
     )
     _replace(connection, LabelTerm, _terms(taxonomy))
     moved = {row["label_id"] for row in _replace(connection, LabelAncestor, _ancestors(taxonomy))}
-    if moved:
-        _find_under_new_kinds(connection, moved)
+    outdate(connection, (moved | adjusted) & thresholds.keys())
 
 
 def _replace(
@@ -49,19 +53,6 @@ def _replace(
     if new := rows - stored:
         connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in sorted(new)])
     return [dict(zip(columns, row, strict=True)) for row in gone | new]
-
-
-def _find_under_new_kinds(connection: Connection, labels: set[str]) -> None:
-    """Have photos that bear these labels found under what these are kinds of now.
-
-    Nobody labels photos meanwhile: who had begun before would have gone by what they were kinds of until now.
-    """
-    connection.execute(text("LOCK TABLE photo_labels IN SHARE ROW EXCLUSIVE MODE"))
-    bearing = select(PhotoLabel.photo_id).where(PhotoLabel.label_id.in_(labels))
-    kinds = func.kinds_of(Searchable.photo_id)
-    connection.execute(
-        update(Searchable).where(Searchable.photo_id.in_(bearing), Searchable.kinds != kinds).values(kinds=kinds)
-    )
 
 
 def _terms(taxonomy: Taxonomy) -> list[dict[str, str]]:

@@ -6,9 +6,11 @@ from typing import Any
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from photofleet.catalog.database import transaction
+from photofleet.catalog.database import get_engine, transaction
 from photofleet.catalog.judgements import judged_labels
 from photofleet.catalog.models import Label
+from photofleet.catalog.searchable import bring_up_to_date
+from photofleet.catalog.taxonomy import SILENCED
 from photofleet.catalog.thresholds import adjust_threshold, get_label, prospects
 from photofleet.catalog.vocabulary import UnclearLabelError, label_called
 from photofleet.operations.text import count
@@ -37,7 +39,8 @@ def overview() -> str | Response:
             except UnclearLabelError as error:
                 unclear = error
         judged = judged_labels(session)
-    return render_template("ops_labels.html", judged=judged, precision=precision, words=words, unclear=unclear)
+    context = {"judged": judged, "precision": precision, "words": words, "unclear": unclear, "SILENCED": SILENCED}
+    return render_template("ops_labels.html", **context)
 
 
 @blueprint.get("/<label_id>")
@@ -48,7 +51,10 @@ def label(label_id: str) -> str:
 
 @blueprint.post("/<label_id>")
 def adjust(label_id: str) -> Response | tuple[str, int]:
-    """Set the label's threshold, or reset it to the one that the taxonomy says."""
+    """Set the label's threshold, or reset it to the one that the taxonomy says.
+
+    Labels that are for people alone have none: nothing is kept of what models say there.
+    """
     percents = request.form.get("percent", "").strip()
     reset = "reset" in request.form
     threshold = None if reset else _threshold(percents)
@@ -58,8 +64,11 @@ def adjust(label_id: str) -> Response | tuple[str, int]:
         ), 400
     with transaction() as session:
         found = get_label(session, label_id) or abort(404, "There is no such label.")
+        if found.threshold >= SILENCED:
+            abort(409, "No model is believed to see this, so that there is no threshold to set.")
         before = found.least_confidence
         adjust_threshold(session, label_id, threshold)
+    bring_up_to_date(get_engine())
     logger.info("%s (%s): the operator has it shown from %s on, not %s", found.name, label_id, threshold, before)
     return redirect(url_for(".label", label_id=label_id), 303)
 
@@ -69,7 +78,7 @@ def _page(label_id: str, **said: Any) -> str:
         found = get_label(session, label_id) or abort(404, "There is no such label.")
         rows = prospects(session, label_id, sorted({*THRESHOLDS, found.threshold, found.least_confidence}))
     context = {"label": found, "rows": rows, "now": _in_force(found, rows), "precision": precision, "count": count}
-    return render_template("ops_label.html", **context, **said)
+    return render_template("ops_label.html", silenced=found.threshold >= SILENCED, **context, **said)
 
 
 def _in_force(label: Label, rows: Any) -> Any:

@@ -5,11 +5,11 @@ newest of all photos, in order of time (`_newest`). Where it is true of few, an 
 can say beforehand how many it is true of, as words go together or apart. So the statement looks through the first
 WINDOW photos, and asks the index only if that did not fill the page.
 
-Both find candidates: photos with a label of the right kind, be it sure enough to be shown or not. Labels are looked at
+Both go by `Searchable`, which says what each photo shows. Photos and labels are looked at for what that does not know,
 one photo after the other, in order of time, until the page is full.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -38,9 +38,10 @@ from sqlalchemy.sql.selectable import LateralFromClause
 
 from photofleet.catalog.models import Label, Photo, PhotoLabel, Searchable
 from photofleet.catalog.photos import visible_photos
-from photofleet.catalog.search.language import Before, Clause, Mine, Orientation, Since, Sure, Type, Words
-from photofleet.catalog.search.meaning import Meaning
+from photofleet.catalog.search.language import Before, Mine, Orientation, Since, Sure, Type, Words
+from photofleet.catalog.search.meaning import Meaning, Thing
 from photofleet.catalog.search.planning import set_locally
+from photofleet.catalog.search.traits import FORMATS, SHAPES
 
 WINDOW = 10_000
 
@@ -72,23 +73,33 @@ class Point:
     photo_id: UUID
 
 
-def find_matches(session: Session, meaning: Meaning, *, owner: str, start: Point | None, limit: int) -> Sequence[Match]:
-    """The newest photos to which a query applies, from a point on, newest first."""
+def find_matches(
+    session: Session, meaning: Meaning, *, owner: str, start: Point | None, limit: int, ranked: bool
+) -> Sequence[Match]:
+    """The newest photos to which a query applies, from a point on, newest first; `ranked`: whether to say how sure."""
     set_locally(session, _SETTINGS)
-    rows = session.execute(statement(meaning, owner=owner, start=start, limit=limit))
+    rows = session.execute(statement(meaning, owner=owner, start=start, limit=limit, ranked=ranked))
     return [Match(at, photo_id, sure) for at, photo_id, sure in rows]
 
 
-def statement(meaning: Meaning, *, owner: str, start: Point | None, limit: int) -> Select[datetime, UUID, float]:
+def statement(
+    meaning: Meaning, *, owner: str, start: Point | None, limit: int, ranked: bool
+) -> Select[datetime, UUID, float]:
     """What `find_matches` asks the database."""
-    if not any(not words.negated for words in (*(thing.words for thing in meaning.things), *meaning.filenames)):
-        everything = select(Searchable.at, Searchable.photo_id).where(*_within(meaning, start)).order_by(*_ORDER)
-        return _matching(everything.subquery("candidates"), meaning, owner, limit)
-    newest = _matching(_newest(meaning, start), meaning, owner, limit).cte("newest")
-    enough = select(func.count()).select_from(newest).scalar_subquery() >= limit
-    indexed = _matching(_indexed(meaning, owner, start), meaning, owner, limit).cte("indexed")
-    found = union_all(select(newest).where(enough), select(indexed).where(~enough)).subquery("found")
-    return select(found.c.at, found.c.photo_id, found.c.sure).order_by(found.c.at.desc(), found.c.photo_id.desc())
+    if _wanted(meaning) or any(not words.negated for words in meaning.filenames):
+        newest = _matching(_newest(meaning, start), meaning, owner, limit).cte("newest")
+        enough = select(func.count()).select_from(newest).scalar_subquery() >= limit
+        indexed = _matching(_indexed(meaning, owner, start), meaning, owner, limit).cte("indexed")
+        found = union_all(select(newest).where(enough), select(indexed).where(~enough)).subquery("found")
+    else:
+        everything = select(Searchable.at, Searchable.photo_id).where(*_within(meaning, start), *_kinds(meaning))
+        found = _matching(everything.order_by(*_ORDER).subquery("candidates"), meaning, owner, limit).subquery("found")
+    ordered = (found.c.at.desc(), found.c.photo_id.desc())
+    asked = [thing for thing in meaning.things if not thing.words.negated]
+    if not (ranked and asked):
+        return select(found.c.at, found.c.photo_id, literal(1.0)).order_by(*ordered)
+    surest = _surest(asked, found.c.photo_id)
+    return select(found.c.at, found.c.photo_id, func.least(*surest.c)).join(surest, true()).order_by(*ordered)
 
 
 def least_sure(meaning: Meaning) -> float:
@@ -114,9 +125,7 @@ def _indexed(meaning: Meaning, owner: str, start: Point | None) -> CTE:
         for words in meaning.filenames
         if not words.negated
     )
-    candidates = select(Searchable.at, Searchable.photo_id).where(
-        *_within(meaning, start), *_kinds(meaning, Searchable.kinds), *named
-    )
+    candidates = select(Searchable.at, Searchable.photo_id).where(*_within(meaning, start), *_kinds(meaning), *named)
     return candidates.order_by(*_ORDER).cte("candidates").prefix_with("MATERIALIZED")
 
 
@@ -134,55 +143,69 @@ def _within(meaning: Meaning, start: Point | None) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _kinds(meaning: Meaning, kinds: SQLColumnExpression[list[int]]) -> list[ColumnElement[bool]]:
-    """That a photo has labels of the right kinds, all of which the index of them knows."""
-    wanted = [thing.numbers for thing in meaning.things if not thing.words.negated]
-    return [kinds.bool_op("&&")(cast(list(numbers), ARRAY(Integer))) for numbers in wanted]
+def _kinds(
+    meaning: Meaning, kinds: SQLColumnExpression[list[int]] = Searchable.kinds.expression
+) -> list[ColumnElement[bool]]:
+    """That a photo shows what it is to show, which an index knows, and nothing that it is not to show."""
+
+    def any_of(numbers: Collection[int]) -> ColumnElement[bool]:
+        return kinds.bool_op("&&")(cast(sorted(numbers), ARRAY(Integer)))
+
+    return [*map(any_of, _wanted(meaning)), *(not_(any_of(numbers)) for numbers in _unwanted(meaning))]
 
 
-def _matching(candidates: Subquery | CTE, meaning: Meaning, owner: str, limit: int) -> Select[datetime, UUID, float]:
-    """Those of the candidates to which all of the query applies, in their order, and how sure that is."""
+def _wanted(meaning: Meaning) -> list[Collection[int]]:
+    """For each thing that is asked for, the numbers of which a photo has to have one; rather rare ones first."""
+    things = sorted((thing for thing in meaning.things if not thing.words.negated), key=lambda thing: len(thing.kinds))
+    return [*(thing.numbers for thing in things), *(_traits(meaning, negated=False))]
+
+
+def _unwanted(meaning: Meaning) -> list[Collection[int]]:
+    """The numbers of which a photo must have none."""
+    return [*(thing.numbers for thing in meaning.things if thing.words.negated), *(_traits(meaning, negated=True))]
+
+
+def _traits(meaning: Meaning, *, negated: bool) -> Iterator[Collection[int]]:
+    for clause in meaning.others:
+        match clause:
+            case Type(value, is_negated) if is_negated is negated:
+                yield [FORMATS[value]]
+            case Orientation(value, is_negated) if is_negated is negated:
+                yield [SHAPES[value]]
+
+
+def _matching(candidates: Subquery | CTE, meaning: Meaning, owner: str, limit: int) -> Select[datetime, UUID]:
+    """Those of the candidates to which all of the query applies, in their order."""
     found = visible_photos().join(candidates, candidates.c.photo_id == Photo.id)
-    sure: list[ColumnElement[float]] = [literal(1.0)]
-    if meaning.things:
-        shown = _shown(meaning, candidates.c.photo_id)
-        found = found.join(shown, true())
-        for thing, surest in zip(meaning.things, shown.c, strict=True):
-            found = found.where(surest.is_(None) if thing.words.negated else surest.is_not(None))
-            sure.extend(() if thing.words.negated else (surest,))
+    asked = [thing for thing in meaning.things if not thing.words.negated]
+    if asked and (least := least_sure(meaning)):
+        surest = _surest(asked, candidates.c.photo_id)
+        found = found.join(surest, true()).where(*(confidence >= least for confidence in surest.c))
+    mine = (clause for clause in meaning.others if isinstance(clause, Mine))
     return (
         found.where(*(_named(words, owner) for words in meaning.filenames))
-        .where(*(_applies(clause, owner) for clause in meaning.others))
-        .with_only_columns(candidates.c.at, candidates.c.photo_id, func.least(*sure).label("sure"))
+        .where(*((Photo.owner == owner) != clause.negated for clause in mine))
+        .with_only_columns(candidates.c.at, candidates.c.photo_id)
         .order_by(candidates.c.at.desc(), candidates.c.photo_id.desc())
         .limit(limit)
     )
 
 
-def _shown(meaning: Meaning, photo_id: ColumnElement[UUID]) -> LateralFromClause:
-    """How sure it is that a photo shows each of the things; NULL where no label says so that is sure enough.
+def _surest(things: Sequence[Thing], photo_id: ColumnElement[UUID]) -> LateralFromClause:
+    """How sure it is that a photo shows each of the things.
 
     It is an aggregate, so that a photo's labels are read once, and only if nothing else has sorted the photo out.
     """
-    least = least_sure(meaning)
-    surest = []
-    for number, thing in enumerate(meaning.things):
-        of_thing = PhotoLabel.label_id == func.any(_array(thing.kinds))
-        if not thing.words.negated:
-            of_thing &= PhotoLabel.confidence >= least
-        surest.append(func.max(PhotoLabel.confidence).filter(of_thing).label(f"thing{number}"))
-    kinds = {kind for thing in meaning.things for kind in thing.kinds}
-    # As an expression, which no index knows: a photo's few labels are looked up among the kinds, not each kind of an
-    # animal among the photo's labels.
-    label_id = func.coalesce(PhotoLabel.label_id, "")
+    surest = [
+        func.max(PhotoLabel.confidence)
+        .filter(PhotoLabel.label_id == func.any(_array(thing.kinds)))
+        .label(f"thing{number}")
+        for number, thing in enumerate(things)
+    ]
     return (
         select(*surest)
         .join(Label, Label.id == PhotoLabel.label_id)
-        .where(
-            PhotoLabel.photo_id == photo_id,
-            label_id == func.any(_array(kinds)),
-            PhotoLabel.confidence >= Label.least_confidence,
-        )
+        .where(PhotoLabel.photo_id == photo_id, PhotoLabel.confidence >= Label.least_confidence)
         .lateral()
     )
 
@@ -198,20 +221,3 @@ def _named(words: Words, owner: str) -> ColumnElement[bool]:
 
 def _in_filename(words: Words) -> ColumnElement[bool]:
     return Photo.filename.icontains(words.text, autoescape=True)
-
-
-def _applies(clause: Clause, owner: str) -> ColumnElement[bool]:
-    match clause:
-        case Mine(negated):
-            applies = Photo.owner == owner
-        case Type(value, negated):
-            applies = Photo.format == value
-        case Orientation("landscape", negated):
-            applies = Photo.width > Photo.height
-        case Orientation("portrait", negated):
-            applies = Photo.width < Photo.height
-        case Orientation(_, negated):
-            applies = Photo.width == Photo.height
-        case _:
-            return true()
-    return not_(applies) if negated else applies

@@ -109,14 +109,14 @@ class _Start:
 def _by_date(
     session: Session, meaning: Meaning, owner: str, start: _Start, limit: int
 ) -> tuple[Sequence[Match], _Start | None]:
-    matches = find_matches(session, meaning, owner=owner, start=start.block, limit=limit + 1)
+    matches = find_matches(session, meaning, owner=owner, start=start.block, limit=limit + 1, ranked=False)
     return matches[:limit], _Start(_point(matches[limit])) if len(matches) > limit else None
 
 
 def _by_relevance(
     session: Session, meaning: Meaning, owner: str, start: _Start, limit: int
 ) -> tuple[Sequence[Match], _Start | None]:
-    matches = find_matches(session, meaning, owner=owner, start=start.block, limit=BLOCK + 1)
+    matches = find_matches(session, meaning, owner=owner, start=start.block, limit=BLOCK + 1, ranked=True)
     block = sorted(matches[:BLOCK], key=_rank, reverse=True)
     left = [match for match in block if start.after is None or _rank(match) < _rank(start.after)]
     if len(left) > limit:
@@ -151,8 +151,9 @@ def _reasons(photos: Sequence[Photo], meaning: Meaning) -> Mapping[UUID, Sequenc
 
 
 def _surest(photo: Photo, thing: Thing, least: float) -> PhotoLabel | None:
-    labels = (label for label in photo.shown_labels if label.label_id in thing.kinds)
-    return next((label for label in labels if label.confidence >= least), None)
+    # What goes without saying is looked at last: with min:90 it may be surer than what says it.
+    labels = (label for label in (*photo.shown_labels, *photo.labels) if label.label_id in thing.kinds)
+    return next((label for label in labels if label.confidence >= max(least, label.label.least_confidence)), None)
 
 
 def _encoded(start: _Start) -> str:

@@ -1,18 +1,20 @@
 """What somebody who is typing may want to say, and how many photos that would find.
 
-Photos are counted among the newest SAMPLE, which takes the same few milliseconds however many there are, and needs
-nothing that would have to be kept up to date. If there are no more than these, the number is exact; else it is scaled
-up and said to be about right. Of each label too rare for the sample, MOST_COUNTED entries are looked at.
+Photos are counted among the newest SAMPLE, which takes the same few milliseconds however many there are. If there are
+no more than these, the number is exact; else it is scaled up and said to be about right. Of labels too rare for the
+sample, no more than MOST_COUNTED are counted.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
-from sqlalchemy import ARRAY, Select, Text, func, literal, select, text, true
+from sqlalchemy import ARRAY, CTE, Integer, Select, func, literal, select, text, true
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
-from photofleet.catalog.models import Label, LabelAncestor, LabelTerm, Photo, PhotoLabel, Searchable
+from photofleet.catalog.models import Label, LabelTerm, Photo, PhotoLabel, Searchable
 from photofleet.catalog.photos import visible_photos
 from photofleet.catalog.search.language import OPERATORS, ORIENTATIONS
 from photofleet.catalog.search.planning import set_locally
@@ -77,22 +79,24 @@ def suggest_labels(session: Session, start: str, *, limit: int) -> Sequence[Sugg
     if not words:
         return []
     at_start, inside = word_starts(words)
-    matching = select(LabelTerm.label_id).where(at_start | inside)
-    names = {label.id: label.name for label in session.scalars(select(Label).where(Label.id.in_(matching)))}
-    found, exact = _in_sample(session, matching)
-    if not exact and len(found) < limit:
+    called_so = select(LabelTerm.label_id).where(at_start | inside)
+    names = dict(session.execute(select(Label.number, Label.name).where(Label.id.in_(called_so))).all())
+    found = _counts(session, _of_kinds(names))
+    scale = _scale(session)
+    photos = {number: round(count * scale) for number, count in found.items()}
+    if scale > 1 and len(found) < limit:
         rare = sorted(names.keys() - found.keys(), key=names.__getitem__)[:MOST_RARE]
-        found = {**found, **_rare(session, rare)}
-    best = sorted(found, key=lambda label_id: (-found[label_id], names[label_id]))[:limit]
-    return [Suggestion(names[one], names[one], *_rounded(found[one], exact)) for one in best]
+        photos |= _rare(session, rare)
+    best = sorted(photos, key=lambda number: (-photos[number], names[number]))[:limit]
+    return [Suggestion(names[one], names[one], *_rounded(photos[one], exact=scale == 1)) for one in best]
 
 
 def common_labels(session: Session, *, limit: int) -> Sequence[Suggestion]:
-    """The labels that find the most photos."""
-    found, exact = _in_sample(session, select(PhotoLabel.label_id), kinds=False)
-    best = sorted(found, key=lambda label_id: (-found[label_id], label_id))[:limit]
-    names = {label.id: label.name for label in session.scalars(select(Label).where(Label.id.in_(best)))}
-    return [Suggestion(names[one], names[one], *_rounded(found[one], exact)) for one in best]
+    """The labels, themselves and not kinds of them, that find the most photos."""
+    found, scale = _counts(session, _of_labels()), _scale(session)
+    best = sorted(found, key=lambda number: (-found[number], number))[:limit]
+    names = dict(session.execute(select(Label.number, Label.name).where(Label.number.in_(best))).all())
+    return [Suggestion(names[one], names[one], *_rounded(round(found[one] * scale), exact=scale == 1)) for one in best]
 
 
 def _endings(typed: str) -> Iterator[tuple[str, re.Match[str]]]:
@@ -111,62 +115,65 @@ def _quoted(name: str, needed: bool) -> str:
     return f'"{name}"' if needed and " " in name else name
 
 
-def _in_sample(session: Session, labels: Select[str], *, kinds: bool = True) -> tuple[Mapping[str, int], bool]:
-    """How many photos show each label, by its id, and whether that is exact."""
-    sample = select(Searchable.photo_id).order_by(Searchable.at.desc(), Searchable.photo_id.desc()).limit(SAMPLE)
-    newest = sample.cte("newest").prefix_with("MATERIALIZED")
-    shown = (
-        select(LabelAncestor.ancestor_id, func.count(PhotoLabel.photo_id.distinct()))
-        .select_from(newest)
-        .join(PhotoLabel, PhotoLabel.photo_id == newest.c.photo_id)
-        .join(Label, Label.id == PhotoLabel.label_id)
-        .join(LabelAncestor, LabelAncestor.label_id == PhotoLabel.label_id)
-        .where(
-            PhotoLabel.confidence >= Label.least_confidence,
-            PhotoLabel.photo_id.in_(visible_photos().with_only_columns(Photo.id)),
-            LabelAncestor.ancestor_id.in_(labels) if kinds else LabelAncestor.ancestor_id == PhotoLabel.label_id,
-        )
-        .group_by(LabelAncestor.ancestor_id)
-    )
+def _counts(session: Session, shown: Select[int, int]) -> Mapping[int, int]:
     set_locally(session, {"jit": "off"})
-    counts = {row[0]: row[1] for row in session.execute(shown)}
-    size = session.scalar(select(func.count()).select_from(newest)) or 0
-    if size < SAMPLE:
-        return counts, True
+    return dict(session.execute(shown).all())
+
+
+def _newest() -> CTE:
+    newest = select(Searchable.photo_id, Searchable.kinds).order_by(Searchable.at.desc(), Searchable.photo_id.desc())
+    return newest.limit(SAMPLE).cte("newest").prefix_with("MATERIALIZED")
+
+
+def _of_kinds(numbers: Collection[int]) -> Select[int, int]:
+    """How many photos of the sample show each of these labels, or a kind of it."""
+    newest = _newest()
+    shown = select(func.unnest(newest.c.kinds).label("number")).where(newest.c.photo_id.in_(_visible()))
+    number = shown.subquery("shown").c.number
+    wanted = literal(sorted(numbers), ARRAY(Integer))
+    return select(number, func.count()).where(number == func.any(wanted)).group_by(number)
+
+
+def _of_labels() -> Select[int, int]:
+    """How many photos of the sample show each label itself."""
+    newest = _newest()
+    return (
+        select(Label.number, func.count(PhotoLabel.photo_id.distinct()))
+        .join(PhotoLabel, PhotoLabel.label_id == Label.id)
+        .join(newest, newest.c.photo_id == PhotoLabel.photo_id)
+        .where(PhotoLabel.confidence >= Label.least_confidence, newest.c.photo_id.in_(_visible()))
+        .group_by(Label.number)
+    )
+
+
+def _scale(session: Session) -> float:
+    """How many photos there are for each of the sample; 1 where that has them all."""
+    if session.scalar(select(Searchable.photo_id).order_by(Searchable.at.desc()).offset(SAMPLE).limit(1)) is None:
+        return 1
     # As many as PostgreSQL noted when it last looked; counting a million would take too long.
     total = session.scalar(text("SELECT reltuples FROM pg_class WHERE oid = CAST('searchable' AS regclass)"))
-    scale = max(total or 0, SAMPLE) / SAMPLE
-    return {label_id: round(count * scale) for label_id, count in counts.items()}, False
+    return max(total or 0, SAMPLE + 1) / SAMPLE
 
 
-def _rare(session: Session, label_ids: Sequence[str]) -> Mapping[str, int]:
-    """How many photos show labels that the sample has not, as far as they are worth counting.
-
-    The limit is on what is read, not on what is left of it: most of a label may be too unsure to be shown.
-    """
-    asked = select(func.unnest(literal(list(label_ids), ARRAY(Text))).label("id")).subquery("asked")
-    said = (
-        select(PhotoLabel.photo_id, PhotoLabel.label_id, PhotoLabel.confidence)
-        .join(LabelAncestor, LabelAncestor.label_id == PhotoLabel.label_id)
-        .where(LabelAncestor.ancestor_id == asked.c.id)
+def _rare(session: Session, numbers: Sequence[int]) -> Mapping[int, int]:
+    """How many photos show labels that the sample has not, as far as they are worth counting."""
+    asked = select(func.unnest(literal(list(numbers), ARRAY(Integer))).label("number")).subquery("asked").c.number
+    showing = (
+        select(Searchable.photo_id)
+        .where(Searchable.kinds.bool_op("&&")(array([asked])))
         .limit(MOST_COUNTED)
-        .lateral()
+        .lateral("showing")
     )
-    counts = (
-        select(asked.c.id, func.count(said.c.photo_id.distinct()))
-        .join(said, true())
-        .join(Label, Label.id == said.c.label_id)
-        .where(
-            said.c.confidence >= Label.least_confidence,
-            said.c.photo_id.in_(visible_photos().with_only_columns(Photo.id)),
-        )
-        .group_by(asked.c.id)
-    )
+    counts = select(asked, func.count()).join(showing, true()).where(showing.c.photo_id.in_(_visible())).group_by(asked)
     set_locally(session, {"enable_seqscan": "off"})  # for so few, no table is to be read as a whole
-    return {row[0]: row[1] for row in session.execute(counts)}
+    return dict(session.execute(counts).all())
 
 
-def _rounded(photos: int, exact: bool) -> tuple[int, bool]:
+def _visible() -> Select[UUID]:
+    return visible_photos().with_only_columns(Photo.id)
+
+
+def _rounded(photos: int, *, exact: bool) -> tuple[int, bool]:
     if exact:
         return photos, True
     unit = 10 ** max(len(str(photos)) - 2, 0)

@@ -180,7 +180,14 @@ def searches(session: Session) -> Sequence[Group]:
             "three words, one negated": mixed,
             "in between": pairs,
             "rare ancestor": ["sea cow", "crustacean -crab", f'"{leaves[-1]}" animal'],
-            "common ancestor": ["animal", "animal -dog", "-animal", "animal type:png orientation:portrait"],
+            "common ancestor": ["animal", "animal -dog", "-animal"],
+            "format and shape": [
+                "type:gif",
+                "type:png -orientation:landscape",
+                "-type:jpeg dog",
+                "orientation:portrait",
+            ],
+            "sure": ["animal min:80", "dog cat min:70", f'"{leaves[30]}" min:90'],
             "with a period": ["dog from:2024-03 to:2024-05", "animal to:2024", f'"{leaves[40]}" from:2025'],
         }.items():
             groups.append(Group(f"{name}, by {order}", {query: _search(query, order) for query in queries}))

@@ -29,7 +29,8 @@ _PHOTOS = """
 INSERT INTO photos (id, owner, filename, sha256, size, format, width, height, taken_at, uploaded_at, request_id,
                     colour, preview, labels_source)
 SELECT uuidv7(at - now()), 'everybody', 'IMG_' || lpad(n::text, 7, '0') || '.jpg', sha256(n::text::bytea), 4000000,
-       (ARRAY['jpeg', 'jpeg', 'jpeg', 'jpeg', 'heic', 'heic', 'webp', 'png'])[1 + n % 8],
+       CASE WHEN n % 1000 = 0 THEN 'gif'
+            ELSE (ARRAY['jpeg', 'jpeg', 'jpeg', 'jpeg', 'heic', 'heic', 'webp', 'png'])[1 + n % 8] END,
        CASE n % 4 WHEN 3 THEN 3000 ELSE 4000 END, CASE n % 4 WHEN 3 THEN 4000 ELSE 3000 END,
        CASE WHEN n % 5 > 0 THEN at - random() * interval '30 days' END, at, 'bench', '#808080',
        decode(repeat(md5(n::text), 12), 'hex'), 'net@1'
@@ -39,7 +40,7 @@ FROM (SELECT n, timestamptz '2026-06-01' - (:photos - n) * interval '3 years' / 
 
 _LABELS = """
 INSERT INTO photo_labels (photo_id, label_id, source, confidence)
-SELECT lots.photo_id, leaves.id, 'net@1', max(0.05 + 0.95 * power(random(), 1.5))
+SELECT lots.photo_id, leaves.id, 'net@1', max(0.5 + 0.5 * power(random(), 1.5))
 FROM (
     SELECT photos.id AS photo_id, floor(random() * :slots)::int AS slot, 1 + floor(random() * 5)::int AS step
     FROM photos, generate_series(1, :drawn)
@@ -52,7 +53,7 @@ GROUP BY lots.photo_id, leaves.id
 
 _SEARCHABLE = """
 INSERT INTO searchable (photo_id, at, kinds)
-SELECT id, coalesce(taken_at, uploaded_at), kinds_of(id) FROM photos
+SELECT id, coalesce(taken_at, uploaded_at), kinds_of(photos) FROM photos
 """
 
 _EMBEDDINGS = """

@@ -12,6 +12,8 @@ from photofleet.catalog.results import FoundLabel, record_labels
 from photofleet.catalog.search import CursorError, Found, Order, Reason, TooSlowError, search_photos
 from photofleet.catalog.search import query as search_query
 from photofleet.catalog.search import results as search_results
+from photofleet.catalog.searchable import bring_up_to_date
+from photofleet.catalog.thresholds import adjust_threshold
 from tests.photofleet.catalog.factories import DOG, ESPRESSO, PEMBROKE, TABBY, create_finished_photo
 
 SAMOYED = "n02111889"
@@ -64,18 +66,19 @@ def test_words_in_a_row_are_one_label_if_there_is_one(session: Session) -> None:
         assert found.names == ["brown bear"]
 
 
-def test_only_labels_that_are_sure_enough_count(session: Session) -> None:
+def test_only_labels_that_are_sure_enough_count(catalog: Engine, session: Session) -> None:
     photo = create_finished_photo(session)
     record_labels(session, photo.id, "net@1", [FoundLabel(PEMBROKE, 0.5)])
-    label = session.get_one(Label, PEMBROKE)
 
-    label.adjusted_threshold = 0.6
-    session.flush()
+    adjust_threshold(session, PEMBROKE, 0.6)
+    session.commit()
+    bring_up_to_date(catalog)
     assert search(session, "dog").photos == []
     assert ids(search(session, "-dog")) == [photo.id]
 
-    label.adjusted_threshold = 0.4
-    session.flush()
+    adjust_threshold(session, PEMBROKE, 0.4)
+    session.commit()
+    bring_up_to_date(catalog)
     assert ids(search(session, "dog")) == [photo.id]
     assert ids(search(session, "dog min:50")) == [photo.id]
     assert search(session, "dog min:51").photos == []
@@ -104,6 +107,16 @@ def test_each_photo_says_by_which_label_it_was_found(session: Session) -> None:
 
     samoyed = session.get_one(Label, SAMOYED).name
     assert search(session, "dog").reasons[photo.id] == [Reason("dog", samoyed, 0.94)]
+
+
+def test_a_photo_that_is_surer_of_the_kind_than_of_the_thing_says_so(session: Session) -> None:
+    photo = create_finished_photo(session)
+    record_labels(session, photo.id, "net@1", [FoundLabel(PEMBROKE, 0.7), FoundLabel(DOG, 0.94)])
+    session.expire_all()
+
+    pembroke = session.get_one(Label, PEMBROKE).name
+    assert search(session, "dog").reasons[photo.id] == [Reason("dog", pembroke, 0.7)]
+    assert search(session, "dog min:90").reasons[photo.id] == [Reason("dog", "dog", 0.94)]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +234,7 @@ def test_a_search_that_takes_too_long_is_broken_off_with_advice(
 
 @pytest.mark.parametrize(
     ("query", "start"),
-    [("animal -animal", 7), ("corgi -dog", 6), ("-dog corgi min:80", 0), ("holiday2026 -holiday", 12)],
+    [("animal -animal", 7), ("corgi -dog", 6), ("-dog corgi min:80", 0), ("reunion2026 -reunion", 12)],
 )
 def test_what_is_both_asked_for_and_negated_is_a_mistake(session: Session, query: str, start: int) -> None:
     (mistake,) = search(session, query).mistakes

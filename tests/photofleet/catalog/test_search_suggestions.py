@@ -1,8 +1,10 @@
 import pytest
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from photofleet.catalog.models import Label
 from photofleet.catalog.search import Suggestion, common_labels, suggest, suggest_labels, suggestions
+from photofleet.catalog.searchable import bring_up_to_date
+from photofleet.catalog.thresholds import adjust_threshold
 from tests.photofleet.catalog.factories import ESPRESSO, PEMBROKE, TABBY, create_finished_photo
 
 
@@ -34,7 +36,9 @@ def test_labels_too_rare_for_the_sample_count_what_anybody_may_see(
     assert suggest_labels(session, "espresso", limit=5) == []
 
 
-def test_no_more_of_a_rare_label_is_read_than_counts(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_of_a_rare_label_is_read_than_counts(
+    catalog: Engine, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(suggestions, "SAMPLE", 1)
     monkeypatch.setattr(suggestions, "MOST_COUNTED", 2)
     for _ in range(3):
@@ -42,8 +46,9 @@ def test_no_more_of_a_rare_label_is_read_than_counts(session: Session, monkeypat
     create_finished_photo(session, TABBY)
     assert [one.photos for one in suggest_labels(session, "pembroke", limit=5)] == [2]
 
-    session.get_one(Label, PEMBROKE).adjusted_threshold = 1.0
-    session.flush()
+    adjust_threshold(session, PEMBROKE, 1.0)
+    session.commit()
+    bring_up_to_date(catalog)
 
     assert suggest_labels(session, "pembroke", limit=5) == []
 

@@ -2,12 +2,11 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.corrections import add_label, remove_label
@@ -25,14 +24,6 @@ def client(client: FlaskClient, change_settings: Callable[..., None]) -> FlaskCl
     app = create_app()
     app.testing = False
     return app.test_client()
-
-
-@pytest.fixture(autouse=True)
-def thresholds(catalog: Engine) -> Iterator[None]:
-    """What a test sets is reset."""
-    yield
-    with catalog.begin() as connection:
-        connection.execute(text("UPDATE labels SET adjusted_threshold = NULL"))
 
 
 def row(page: str, name: str) -> list[str]:
@@ -92,6 +83,23 @@ def test_what_is_no_percentage_is_refused(client: FlaskClient, session: Session,
     assert "must be a number from 0 to 100" in answer.text
     session.expire_all()
     assert session.get_one(Label, PEMBROKE).adjusted_threshold is None
+
+
+def test_a_label_that_is_for_people_alone_has_no_threshold_to_set(client: FlaskClient, session: Session) -> None:
+    mammal = "n01861778"
+    finished(session, mammal)
+    add_label(session, [create_finished_photo(session, PEMBROKE).id], mammal, person="ada")
+    session.commit()
+
+    page = client.get(f"/ops/labels/{mammal}").text
+
+    assert "there is no threshold to set" in page
+    assert "<form" not in page.split("<main")[1]
+    assert row(client.get("/ops/labels").text, "mammal")[-1] == "never"
+    refused = client.post(f"/ops/labels/{mammal}", data={"percent": "50"})
+    assert refused.status_code == 409
+    assert "there is no threshold to set" in refused.text
+    assert session.get_one(Label, mammal).adjusted_threshold is None
 
 
 def test_a_label_that_is_not_there_is_a_page_that_says_so(client: FlaskClient) -> None:

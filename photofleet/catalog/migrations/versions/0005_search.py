@@ -12,54 +12,69 @@ def upgrade() -> None:
     # Whoever asks for these tables later waits behind this: nobody is to wait long. The migration is tried again.
     op.execute("SET LOCAL lock_timeout = '3s'")
     op.add_column("labels", sa.Column("number", sa.Integer(), sa.Identity(always=True), nullable=False))
+    op.add_column("labels", sa.Column("outdated", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.create_table(
         "searchable",
         sa.Column("photo_id", sa.Uuid(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("kinds", postgresql.ARRAY(sa.Integer()), server_default="{}", nullable=False),
+        sa.Column("kinds", postgresql.ARRAY(sa.Integer()), nullable=False),
         sa.ForeignKeyConstraint(
             ["photo_id"], ["photos.id"], name=op.f("fk_searchable_photo_id_photos"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("photo_id", name=op.f("pk_searchable")),
     )
-    for statement in (_KINDS, _OF_PHOTOS, _OF_LABELS, *_TRIGGERS):
+    for statement in (_KINDS, _MAKE_SEARCHABLE, _OF_PHOTOS, _OF_LABELS, *_TRIGGERS):
         op.execute(statement)
     op.create_index("ix_searchable_at_photo_id", "searchable", ["at", "photo_id"])
     op.create_index("ix_searchable_kinds", "searchable", ["kinds"], postgresql_using="gin")
 
 
-# They work with their owner's rights, so that nobody else needs any; the path is fixed, so that nobody can put tables
-# of the same names before these.
+# Who calls these needs no rights of their own; the path is fixed, so that nobody can put tables of the same names
+# before these.
 
+# The numbers below zero are those of photofleet/catalog/search/traits.py.
 _KINDS = """
-CREATE FUNCTION kinds_of(photo uuid) RETURNS integer[] LANGUAGE sql STABLE AS $$
-    SELECT coalesce(array_agg(DISTINCT labels.number), '{}')
-    FROM photo_labels
-    JOIN label_ancestors USING (label_id)
-    JOIN labels ON labels.id = label_ancestors.ancestor_id
-    WHERE photo_labels.photo_id = photo
+CREATE FUNCTION kinds_of(photo photos) RETURNS integer[] LANGUAGE sql STABLE AS $$
+    SELECT coalesce(array_agg(DISTINCT number) FILTER (WHERE number IS NOT NULL), '{}') FROM (
+        SELECT kind.number
+        FROM photo_labels
+        JOIN labels AS said ON said.id = label_id AND confidence >= coalesce(said.adjusted_threshold, said.threshold)
+        JOIN label_ancestors USING (label_id)
+        JOIN labels AS kind ON kind.id = label_ancestors.ancestor_id
+        WHERE photo_labels.photo_id = photo.id
+        UNION ALL
+        SELECT -array_position(ARRAY['jpeg', 'png', 'webp', 'gif', 'avif', 'heic', 'tiff'], photo.format)
+        UNION ALL
+        SELECT CASE WHEN photo.width > photo.height THEN -103 WHEN photo.width < photo.height THEN -102 ELSE -101 END
+    ) AS numbers
 $$
-"""
-
-_OF_PHOTOS = """
-CREATE FUNCTION photo_is_searchable() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = public, pg_temp AS $$
-BEGIN
-    INSERT INTO searchable (photo_id, at) VALUES (new.id, coalesce(new.taken_at, new.uploaded_at));
-    RETURN NULL;
-END $$
 """
 
 # Who labels a photo at the same time as somebody else waits, and then finds what the other has written. It is the
 # photo that is locked, since it is there even where its row here is still to be filled in.
-_OF_LABELS = """
-CREATE FUNCTION labels_are_searchable() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+_MAKE_SEARCHABLE = """
+CREATE FUNCTION make_searchable(wanted uuid[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 BEGIN
-    PERFORM 1 FROM photos WHERE id IN (SELECT photo_id FROM changed) ORDER BY id FOR NO KEY UPDATE;
+    PERFORM 1 FROM photos WHERE id = ANY (wanted) ORDER BY id FOR NO KEY UPDATE;
     INSERT INTO searchable (photo_id, at, kinds)
-    SELECT id, coalesce(taken_at, uploaded_at), kinds_of(id) FROM photos WHERE id IN (SELECT photo_id FROM changed)
+    SELECT id, coalesce(taken_at, uploaded_at), kinds_of(photos) FROM photos WHERE id = ANY (wanted)
     ON CONFLICT (photo_id) DO UPDATE SET kinds = excluded.kinds WHERE searchable.kinds <> excluded.kinds;
+END $$
+"""
+
+_OF_PHOTOS = """
+CREATE FUNCTION photo_is_searchable() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM make_searchable(ARRAY[new.id]);
+    RETURN NULL;
+END $$
+"""
+
+_OF_LABELS = """
+CREATE FUNCTION labels_are_searchable() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM make_searchable(ARRAY(SELECT DISTINCT photo_id FROM changed));
     RETURN NULL;
 END $$
 """

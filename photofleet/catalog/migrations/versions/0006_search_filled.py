@@ -22,7 +22,6 @@ def upgrade() -> None:
         )
 
 
-# Photos that are there already are passed by: a trigger has put them there, or this, before it was broken off.
 _FILL = """
 DO $$
 DECLARE
@@ -32,10 +31,7 @@ BEGIN
     LOOP
         span := ARRAY(SELECT id FROM photos WHERE id > last ORDER BY id LIMIT 5000);
         EXIT WHEN span = '{}';
-        INSERT INTO searchable (photo_id, at, kinds)
-        SELECT id, coalesce(taken_at, uploaded_at), kinds_of(id) FROM photos
-        WHERE id = ANY (span) AND NOT EXISTS (SELECT FROM searchable WHERE photo_id = id)
-        ON CONFLICT DO NOTHING;
+        PERFORM make_searchable(ARRAY(SELECT unnest(span) EXCEPT SELECT photo_id FROM searchable));
         COMMIT;
         last := span[cardinality(span)];
     END LOOP;

@@ -1,0 +1,54 @@
+"""Keeping what the search looks through true where the meaning of labels changes.
+
+What photos and people's and models' words change there, triggers do (migration 0005).
+"""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, func, select, text, update
+from sqlalchemy.orm import Session
+
+from photofleet.catalog.models import Label, PhotoLabel
+
+SPAN = 1000
+"""Photos that are done in one transaction, for which others who label them may have to wait."""
+
+
+def outdate(connection: Connection | Session, label_ids: Collection[str]) -> None:
+    """Note in the caller's transaction that photos with these labels are to be found otherwise than until now.
+
+    Once it is committed, `bring_up_to_date` has to follow.
+    """
+    connection.execute(update(Label).where(Label.id.in_(label_ids)).values(outdated=True))
+
+
+def bring_up_to_date(engine: Engine) -> None:
+    """Have photos found by what their labels mean now, where that has changed.
+
+    It works in short transactions and keeps nobody waiting for long. What is broken off is done by the next call.
+    """
+    with engine.connect() as connection:
+        outdated = connection.scalars(select(Label.id).where(Label.outdated).order_by(Label.id)).all()
+        if not outdated:
+            return
+        connection.commit()
+        # Who began to label photos before the change may go by what was. Once they have ended, all go by what is.
+        connection.execute(text("LOCK TABLE photo_labels IN SHARE ROW EXCLUSIVE MODE"))
+        connection.commit()
+        for label_id in outdated:
+            last: UUID | None = None
+            while photos := _span(connection, label_id, last):
+                connection.execute(select(func.make_searchable(photos)))
+                connection.commit()
+                last = photos[-1]
+            connection.execute(update(Label).where(Label.id == label_id).values(outdated=False))
+            connection.commit()
+
+
+def _span(connection: Connection, label_id: str, last: UUID | None) -> Sequence[UUID]:
+    """The next photos that bear a label, in an order for which there is an index."""
+    borne = select(PhotoLabel.photo_id).distinct().where(PhotoLabel.label_id == label_id)
+    if last is not None:
+        borne = borne.where(PhotoLabel.photo_id < last)
+    return connection.scalars(borne.order_by(PhotoLabel.photo_id.desc()).limit(SPAN)).all()
