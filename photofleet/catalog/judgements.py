@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import (
     ADDED,
@@ -13,10 +13,10 @@ from photofleet.catalog.models import (
     REMOVED,
     Correction,
     Label,
-    LabelAncestor,
     Photo,
 )
 from photofleet.catalog.photos import visible_photos
+from photofleet.catalog.verdicts import BY_ITS_MODEL
 
 _BATCH = 500
 
@@ -39,26 +39,11 @@ class Judged:
 
 
 def corrections_of(session: Session, photo_id: UUID) -> Sequence[tuple[Correction, Label]]:
-    """What people have said of a photo, by label, the newest first.
-
-    That it does not show a kind of what it does not show either, goes without saying.
-    """
-    general = aliased(Correction)
-    implied = (
-        select(LabelAncestor)
-        .join(general, general.label_id == LabelAncestor.ancestor_id)
-        .where(
-            LabelAncestor.label_id == Correction.label_id,
-            LabelAncestor.ancestor_id != Correction.label_id,
-            general.photo_id == photo_id,
-            general.verdict == REMOVED,
-        )
-        .exists()
-    )
+    """What people have said of a photo, by label, the newest first; without what went with that, unnamed."""
     rows = session.execute(
         select(Correction, Label)
         .join(Label, Label.id == Correction.label_id)
-        .where(Correction.photo_id == photo_id, or_(Correction.verdict != REMOVED, ~implied))
+        .where(Correction.photo_id == photo_id, Correction.removed_with.is_(None))
         .order_by(Correction.at.desc(), Label.name)
     )
     return [(correction, label) for correction, label in rows]
@@ -80,17 +65,32 @@ def judged_labels(session: Session) -> Sequence[Judged]:
     """The labels of which people have said something or whose threshold an operator has set; most often wrong first.
 
     A model counts as having shown a label where it was as sure of it as the threshold in force asks for, so that the
-    numbers say how right the labels are that are shown now.
+    numbers say how right the labels are that are shown now (see `telling_corrections`).
     """
-    shown = func.coalesce(Correction.confidence >= Label.least_confidence, False)
-    right = func.count().filter(Correction.verdict.in_((ADDED, CONFIRMED)), shown)
-    wrong = func.count().filter(Correction.verdict == REMOVED, shown)
-    missed = func.count().filter(Correction.verdict.in_((ADDED, CONFIRMED)), ~shown)
+    said = telling_corrections().subquery()
+    shown = func.coalesce(said.c.confidence >= Label.least_confidence, False)
+    right = func.count().filter(said.c.verdict.in_((ADDED, CONFIRMED)), shown)
+    wrong = func.count().filter(said.c.verdict == REMOVED, shown)
+    missed = func.count().filter(said.c.verdict.in_((ADDED, CONFIRMED)), ~shown)
     rows = session.execute(
         select(Label, right, wrong, missed)
-        .join(Correction, Correction.label_id == Label.id, isouter=True)
-        .where(or_(Correction.label_id.is_not(None), Label.adjusted_threshold.is_not(None)))
+        .join(said, said.c.label_id == Label.id, isouter=True)
+        .where(or_(said.c.label_id.is_not(None), Label.adjusted_threshold.is_not(None)))
         .group_by(Label.id)
         .order_by(wrong.desc(), missed.desc(), right.desc(), Label.name)
     )
     return [Judged(*row) for row in rows]
+
+
+def telling_corrections() -> Select[str, str, float | None]:
+    """The label, verdict and model's confidence of the corrections that tell how right the labels are that there are.
+
+    They are of photos that anybody may see. What was said of another model than the one that labelled the photo last
+    tells nothing of that one.
+    """
+    return (
+        visible_photos()
+        .join(Correction, Correction.photo_id == Photo.id)
+        .where(or_(Correction.source.is_(None), BY_ITS_MODEL))
+        .with_only_columns(Correction.label_id, Correction.verdict, Correction.confidence)
+    )

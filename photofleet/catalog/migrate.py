@@ -13,7 +13,9 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
+from photofleet.catalog.merges import move_merged
 from photofleet.catalog.roles import grant_rights
+from photofleet.catalog.searchable import bring_up_to_date
 from photofleet.catalog.taxonomy_tables import store_taxonomy
 
 _LOCK = 5_073_684
@@ -65,6 +67,8 @@ def _migrate(engine: Engine, *, with_roles: bool) -> None:
                     if with_roles:
                         grant_rights(connection)
                 upgrade_schema(connection)
+                move_merged(engine)
+                bring_up_to_date(engine)
         finally:
             connection.rollback()
             with connection.begin():

@@ -16,12 +16,14 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Text,
+    false,
     func,
     text,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from photofleet.catalog.taxonomy import load_taxonomy
 from photofleet.catalog.vector import HalfVector
 
 RESIZE = "resize"
@@ -108,12 +110,18 @@ class Photo(Base):
 
     @property
     def shown_labels(self) -> list["PhotoLabel"]:
-        """Each label that is sure enough to be shown once, as its surest source says it, the surest first."""
+        """Each label that is sure enough to be shown once, as its surest source says it, the surest first.
+
+        What goes without saying is left out, unless a person has said it: where a pug is shown, that it is a dog.
+        """
         surest: dict[str, PhotoLabel] = {}
         for label in self.labels:
             if label.confidence >= label.label.least_confidence:
                 surest.setdefault(label.label_id, label)
-        return list(surest.values())
+        taxonomy = load_taxonomy()
+        implied = {above for label_id in surest if label_id in taxonomy for above in taxonomy.ancestors(label_id)}
+        implied -= {label.label_id for label in self.labels if label.source.startswith(PERSON)}
+        return [label for label_id, label in surest.items() if label_id not in implied]
 
 
 class Stage(Base):
@@ -156,7 +164,8 @@ class Label(Base):
     """A node of the taxonomy: something that a photo can show, with the words for it.
 
     Models' labels are shown from `threshold` on, which comes with the taxonomy, unless an operator has set another.
-    `number` stands for it where an id would take too much room, and differs from database to database.
+    `number` stands for it where an id would take too much room, and differs from database to database. `outdated`: the
+    search still goes by what it meant before (see searchable.py).
     """
 
     __tablename__ = "labels"
@@ -164,11 +173,13 @@ class Label(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
-    synonyms: Mapped[list[str]]
-    parents: Mapped[list[str]]
+    # Loaded where asked for, as most that has to do with labels needs neither, and pages show hundreds.
+    synonyms: Mapped[list[str]] = mapped_column(deferred=True)
+    parents: Mapped[list[str]] = mapped_column(deferred=True)
     threshold: Mapped[float] = mapped_column(server_default="0")
     adjusted_threshold: Mapped[float | None]
     number: Mapped[int] = mapped_column(Identity(always=True))
+    outdated: Mapped[bool] = mapped_column(server_default=false())
 
     @hybrid_property
     def least_confidence(self) -> float:
@@ -224,8 +235,8 @@ class PhotoLabel(Base):
 class Searchable(Base):
     """What the search looks through: one small row for a photo, which triggers keep (migration 0005).
 
-    `at` is when it was taken or, if that is not known, uploaded. `kinds` are the numbers of all its labels and of
-    everything that these are kinds of, sure enough to be shown or not: thresholds may change at any time.
+    `at` is when it was taken or, if that is not known, uploaded. `kinds` are the numbers of all its labels that are
+    sure enough to be shown, of everything that these are kinds of, and of its format and its shape (search/traits.py).
     """
 
     __tablename__ = "searchable"
@@ -236,15 +247,19 @@ class Searchable(Base):
 
     photo_id: Mapped[UUID] = mapped_column(ForeignKey(Photo.id, ondelete="CASCADE"), primary_key=True)
     at: Mapped[datetime]
-    kinds: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default="{}")
+    kinds: Mapped[list[int]] = mapped_column(ARRAY(Integer))
 
 
 class Correction(Base):
-    """A person's last word on whether a photo shows something, and what a model had said, if it had said so."""
+    """A person's last word on whether a photo shows something, and what a model had said, if it had said so.
+
+    Where something was removed, a kind of it that the photo bore was `removed_with` it, without anybody naming it.
+    """
 
     __tablename__ = "corrections"
     __table_args__ = (
         CheckConstraint("verdict IN ('added', 'confirmed', 'removed')", name="verdict"),
+        CheckConstraint("removed_with IS NULL OR verdict = 'removed'", name="removed_with"),
         CheckConstraint("(source IS NULL) = (confidence IS NULL)", name="source"),
         Index("ix_corrections_label_id", "label_id"),
     )
@@ -252,10 +267,21 @@ class Correction(Base):
     photo_id: Mapped[UUID] = mapped_column(ForeignKey(Photo.id, ondelete="CASCADE"), primary_key=True)
     label_id: Mapped[str] = mapped_column(ForeignKey(Label.id), primary_key=True)
     verdict: Mapped[str]
+    removed_with: Mapped[str | None] = mapped_column(ForeignKey(Label.id))
     person: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
     source: Mapped[str | None]
     confidence: Mapped[float | None]
+
+    @hybrid_property
+    def said_of(self) -> str:
+        """The label that the person named."""
+        return self.removed_with or self.label_id
+
+    @said_of.inplace.expression
+    @classmethod
+    def _said_of(cls) -> ColumnElement[str]:
+        return func.coalesce(cls.removed_with, cls.label_id)
 
 
 class Embedding(Base):

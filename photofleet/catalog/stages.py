@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, true, update
+from sqlalchemy import ARRAY, Uuid, any_, func, literal, select, true, update
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import DONE, FAILED, RUNNING, UNFINISHED, WAITING, Photo, Stage
@@ -121,22 +121,18 @@ def reopen_failed(session: Session, *, stage: str | None = None, error: str = GA
     Returns:
         How many photos that concerns.
     """
-    reopened = (
-        update(Stage)
-        .where(Stage.state == FAILED, Stage.error == error, Stage.name == stage if stage else true())
-        .values(REOPENED)
-        .returning(Stage.photo_id)
-        .cte("reopened")  # and not a list, which could be longer than what a statement may hold
-    )
-    photos = session.scalars(
-        update(Photo)
-        .where(Photo.id.in_(select(reopened.c.photo_id)))
-        .values(announced_at=None, announcements=0)
-        .returning(Photo.id)
-        .execution_options(synchronize_session=False)
-    )
+    has_failed = (Stage.state == FAILED) & (Stage.error == error) & (Stage.name == stage if stage else true())
+    # Locked in the order in which all do who change several photos, so that no two wait for each other.
+    found = select(Photo.id).join(Stage).where(has_failed).order_by(Photo.id)
+    photo_ids = set(session.scalars(found.with_for_update(of=(Stage, Photo), key_share=True)))
+    ids = literal(list(photo_ids), ARRAY(Uuid))  # one parameter, as a statement takes no more than 65,535 of them
+    for reopened in (
+        update(Stage).where(has_failed, Stage.photo_id == any_(ids)).values(REOPENED),
+        update(Photo).where(Photo.id == any_(ids)).values(announced_at=None, announcements=0),
+    ):
+        session.execute(reopened.execution_options(synchronize_session=False))
     session.expire_all()
-    return len(photos.all())
+    return len(photo_ids)
 
 
 def reopen_stage(session: Session, photo_id: UUID, name: str) -> bool:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from photofleet.catalog.models import REMOVED, Correction, Label, Photo, PhotoLabel
+from photofleet.catalog.judgements import telling_corrections
+from photofleet.catalog.models import REMOVED, Label, Photo, PhotoLabel
 from photofleet.catalog.photos import visible_photos
+from photofleet.catalog.searchable import outdate
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,10 @@ def get_label(session: Session, label_id: str) -> Label | None:
 def adjust_threshold(session: Session, label_id: str, threshold: float | None) -> None:
     """Show a label from another confidence on, 0 to 1, or, with None, from the one that the taxonomy says.
 
-    It counts at once, wherever labels are shown, searched or suggested.
+    It counts at once wherever labels are shown, and when `bring_up_to_date` has been called, where they are searched.
     """
     session.execute(update(Label).where(Label.id == label_id).values(adjusted_threshold=threshold))
+    outdate(session, {label_id})
 
 
 def prospects(session: Session, label_id: str, thresholds: Sequence[float]) -> Sequence[Prospect]:
@@ -49,12 +52,13 @@ def prospects(session: Session, label_id: str, thresholds: Sequence[float]) -> S
         .group_by(PhotoLabel.photo_id)
         .subquery()
     )
-    wrong = Correction.verdict == REMOVED
+    told = telling_corrections().subquery()
+    wrong = told.c.verdict == REMOVED
     photos = select(*(func.count().filter(surest.c.confidence >= threshold) for threshold in thresholds))
     judged = select(
-        *(func.count().filter(Correction.confidence >= threshold, ~wrong) for threshold in thresholds),
-        *(func.count().filter(Correction.confidence >= threshold, wrong) for threshold in thresholds),
-    ).where(Correction.label_id == label_id)
+        *(func.count().filter(told.c.confidence >= threshold, ~wrong) for threshold in thresholds),
+        *(func.count().filter(told.c.confidence >= threshold, wrong) for threshold in thresholds),
+    ).where(told.c.label_id == label_id)
 
     shown = session.execute(photos.select_from(surest)).one()
     said = session.execute(judged).one()

@@ -20,11 +20,14 @@ from photofleet.catalog.corrections import (
 )
 from photofleet.catalog.database import transaction
 from photofleet.catalog.identifiers import uuid7
-from photofleet.catalog.models import Correction, Label, LabelAncestor, PhotoLabel
+from photofleet.catalog.judgements import corrections_of
+from photofleet.catalog.models import REMOVED, Correction, Label, LabelAncestor, PhotoLabel
 from photofleet.catalog.photos import get_photo
 from photofleet.catalog.results import FoundLabel, record_labels
 from photofleet.catalog.thresholds import adjust_threshold
 from tests.photofleet.catalog.factories import DOG, ESPRESSO, PEMBROKE, TABBY, create_finished_photo, create_photo
+
+BEAGLE, HOUND, ANIMAL = "n02088364", "n02087551", "n00015388"
 
 Say = Callable[..., None]
 
@@ -43,6 +46,13 @@ def corrections(session: Session, photo_id: UUID) -> dict[str, tuple[str, str | 
     session.expire_all()
     rows = session.scalars(select(Correction).where(Correction.photo_id == photo_id))
     return {row.label_id: (row.verdict, row.source, row.confidence) for row in rows}
+
+
+def removals_named(session: Session, photo_id: UUID) -> list[str]:
+    """The labels that people have said a photo does not show, as its page lists them."""
+    session.expire_all()
+    said = corrections_of(session, photo_id)
+    return sorted(label.id for correction, label in said if correction.verdict == REMOVED)
 
 
 def test_a_label_that_no_model_knew_of_is_added_and_shown_as_certain(session: Session) -> None:
@@ -92,14 +102,38 @@ def test_a_removed_label_goes_with_all_its_kinds_whoever_said_so_and_models_cann
     }
 
 
-def test_the_surest_model_is_the_one_that_was_right_or_wrong(session: Session) -> None:
+def test_the_model_that_labelled_the_photo_last_is_the_one_that_was_right_or_wrong(session: Session) -> None:
     photo = create_finished_photo(session, PEMBROKE)
     record_labels(session, photo.id, "net@2", [FoundLabel(PEMBROKE, 0.4)])
 
     remove_label(session, [photo.id], PEMBROKE, person="ada")
 
-    assert corrections(session, photo.id) == {PEMBROKE: ("removed", "net@1", 0.9)}
+    assert corrections(session, photo.id) == {PEMBROKE: ("removed", "net@2", 0.4)}
     assert labels(session, photo.id) == []
+    take_back(session, [photo.id], PEMBROKE)
+    assert labels(session, photo.id) == [(PEMBROKE, "net@2", 0.4)]
+
+
+def test_of_what_only_models_before_had_said_the_surest_is_kept(session: Session) -> None:
+    photo = create_finished_photo(session)
+    for source, confidence in (("net@2", 0.8), ("net@3", 0.7)):
+        record_labels(session, photo.id, source, [FoundLabel(PEMBROKE, confidence)])
+    record_labels(session, photo.id, "net@4", [FoundLabel(ESPRESSO, 0.9)])
+
+    remove_label(session, [photo.id], PEMBROKE, person="ada")
+
+    assert corrections(session, photo.id) == {PEMBROKE: ("removed", "net@2", 0.8)}
+
+
+def test_a_label_comes_back_that_a_version_gave_which_did_not_say_who_it_was(session: Session) -> None:
+    photo = create_finished_photo(session, PEMBROKE)
+    photo.labels_source = None
+    session.flush()
+
+    remove_label(session, [photo.id], PEMBROKE, person="ada")
+    take_back(session, [photo.id], PEMBROKE)
+
+    assert labels(session, photo.id) == [(PEMBROKE, "net@1", 0.9)]
 
 
 def test_a_persons_word_outlives_a_new_model_and_its_last_word_counts(session: Session) -> None:
@@ -108,7 +142,11 @@ def test_a_persons_word_outlives_a_new_model_and_its_last_word_counts(session: S
     add_label(session, [photo.id], PEMBROKE, person="bob")
     record_labels(session, photo.id, "net@2", [FoundLabel(ESPRESSO, 0.5)])
 
-    assert labels(session, photo.id) == [(PEMBROKE, "person:bob", 1), (ESPRESSO, "net@2", 0.5)]
+    assert labels(session, photo.id) == [
+        (PEMBROKE, "net@1", 0.9),
+        (PEMBROKE, "person:bob", 1),
+        (ESPRESSO, "net@2", 0.5),
+    ]
     assert corrections(session, photo.id) == {PEMBROKE: ("confirmed", "net@1", 0.9)}
 
 
@@ -119,6 +157,20 @@ def test_who_sees_a_corgi_takes_back_that_there_is_no_dog(session: Session) -> N
     add_label(session, [photo.id], PEMBROKE, person="ada")
 
     assert corrections(session, photo.id) == {PEMBROKE: ("added", None, None)}
+
+
+def test_who_sees_a_corgi_leaves_no_verdict_on_kinds_that_nobody_has_named(session: Session) -> None:
+    photo = create_finished_photo(session, BEAGLE, PEMBROKE)
+    remove_label(session, [photo.id], DOG, person="ada")
+
+    add_label(session, [photo.id], PEMBROKE, person="ada")
+
+    assert corrections(session, photo.id) == {PEMBROKE: ("confirmed", "net@1", 0.9)}
+    assert labels(session, photo.id) == [
+        (BEAGLE, "net@1", 0.9),
+        (PEMBROKE, "net@1", 0.9),
+        (PEMBROKE, "person:ada", 1),
+    ]
 
 
 @pytest.mark.parametrize("say", [add_label, remove_label])
@@ -146,21 +198,49 @@ def test_what_is_taken_back_was_never_said(session: Session, say: Say) -> None:
     assert corrections(session, photo.id) == {}
 
 
-def test_kinds_that_went_with_a_label_come_back_with_it_and_those_removed_before_do_not(catalog: Engine) -> None:
-    with transaction() as session:
-        photo, later = (create_finished_photo(session, PEMBROKE).id for _ in range(2))
-    for label_id, photo_ids in ((PEMBROKE, [photo]), (DOG, [photo, later])):
-        with transaction() as session:
-            remove_label(session, photo_ids, label_id, person="ada")
+def test_kinds_that_went_with_a_label_come_back_with_it_and_those_removed_by_name_do_not(session: Session) -> None:
+    photo, later = (create_finished_photo(session, PEMBROKE).id for _ in range(2))
+    remove_label(session, [photo], PEMBROKE, person="ada")
+    remove_label(session, [photo, later], DOG, person="ada")
+    remove_label(session, [later], TABBY, person="ada")
 
-    with transaction() as session:
-        take_back(session, [photo, later], DOG)
+    take_back(session, [photo, later], DOG)
 
-    with transaction() as session:
-        assert corrections(session, photo) == {PEMBROKE: ("removed", "net@1", 0.9)}
-        assert labels(session, photo) == []
-        assert corrections(session, later) == {}
-        assert labels(session, later) == [(PEMBROKE, "net@1", 0.9)]
+    assert corrections(session, photo) == {PEMBROKE: ("removed", "net@1", 0.9)}
+    assert labels(session, photo) == []
+    assert corrections(session, later) == {TABBY: ("removed", None, None)}
+    assert labels(session, later) == [(PEMBROKE, "net@1", 0.9)]
+
+
+def test_only_what_was_named_is_listed_as_removed(session: Session) -> None:
+    photo = create_finished_photo(session, BEAGLE, PEMBROKE)
+    remove_label(session, [photo.id], DOG, person="ada")
+    assert removals_named(session, photo.id) == [DOG]
+
+    remove_label(session, [photo.id], BEAGLE, person="ada")
+
+    assert removals_named(session, photo.id) == [DOG, BEAGLE]
+    take_back(session, [photo.id], DOG)
+    assert removals_named(session, photo.id) == [BEAGLE]
+    assert labels(session, photo.id) == [(PEMBROKE, "net@1", 0.9)]
+
+
+@pytest.mark.parametrize("named", [BEAGLE, HOUND])
+def test_what_is_taken_back_goes_on_going_with_what_is_more_general_and_comes_back_with_that(
+    session: Session, named: str
+) -> None:
+    photo = create_finished_photo(session, BEAGLE)
+    for label_id in (named, DOG, ANIMAL):
+        remove_label(session, [photo.id], label_id, person="ada")
+
+    for label_id in (named, ANIMAL):
+        take_back(session, [photo.id], label_id)
+    assert removals_named(session, photo.id) == [DOG]
+    assert labels(session, photo.id) == []
+
+    take_back(session, [photo.id], DOG)
+    assert corrections(session, photo.id) == {}
+    assert labels(session, photo.id) == [(BEAGLE, "net@1", 0.9)]
 
 
 def test_what_an_older_model_had_said_does_not_come_back(session: Session) -> None:

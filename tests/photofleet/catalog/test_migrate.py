@@ -109,7 +109,7 @@ def test_photos_are_found_under_the_kinds_of_a_taxonomy_that_has_changed(catalog
     is_dog = (LabelAncestor.ancestor_id == DOG) & (LabelAncestor.label_id == PEMBROKE)
     session.execute(delete(LabelAncestor).where(is_dog))
     session.execute(insert(LabelAncestor).values(ancestor_id=DOG, label_id=TABBY))
-    session.execute(text("UPDATE searchable SET kinds = kinds_of(photo_id)"))
+    session.execute(text("UPDATE searchable SET kinds = kinds_of(photos) FROM photos WHERE id = photo_id"))
     session.commit()
     assert [_kinds(session, photo.id), _kinds(session, other.id)] != kinds
 

@@ -6,6 +6,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from photofleet.catalog.corrections import add_label
 from photofleet.catalog.models import CONFIRMED, REMOVED, Correction, Embedding, Label
 from photofleet.catalog.photos import get_photo
 from photofleet.catalog.results import FoundLabel, StoredRendition, record_labels, record_renditions, recorded_keys
@@ -113,6 +114,26 @@ def test_labels_are_shown_from_the_confidence_that_they_need_each_once_as_the_su
     least = session.scalars(select(Label.id).where(Label.least_confidence == 0.6)).all()
     assert least == [TABBY]
     session.rollback()
+
+
+def test_what_goes_without_saying_is_shown_only_where_a_person_says_it_or_what_says_it_is_not_sure(
+    session: Session,
+) -> None:
+    photo = create_photo(session)
+    record_labels(session, photo.id, "net@1", [FoundLabel(PEMBROKE, 0.6), FoundLabel(DOG, 0.95)])
+    session.expire_all()
+    assert [label.label_id for label in photo.shown_labels] == [PEMBROKE]
+
+    session.get_one(Label, PEMBROKE).adjusted_threshold = 0.7
+    assert [label.label_id for label in photo.shown_labels] == [DOG]
+
+    session.get_one(Label, PEMBROKE).adjusted_threshold = None
+    add_label(session, [photo.id], DOG, person="ada")
+    session.expire_all()
+    assert [(label.label_id, label.source) for label in photo.shown_labels] == [
+        (DOG, "person:ada"),
+        (PEMBROKE, "net@1"),
+    ]
 
 
 def test_the_model_that_labelled_last_is_known_and_what_it_saw(session: Session) -> None:

@@ -45,7 +45,7 @@ from photofleet.catalog.stages import (
     reopen_stage,
     start_stage,
 )
-from photofleet.catalog.superseded import delete_superseded
+from photofleet.catalog.superseded import count_photos, delete_superseded
 from photofleet.catalog.thresholds import adjust_threshold, prospects
 from photofleet.catalog.vocabulary import label_called, labels_starting
 from photofleet.cli import main
@@ -177,8 +177,9 @@ def test_people_correct_labels_on_the_web_tier_and_operators_set_thresholds_and_
     for label_id in (PEMBROKE, DOG):
         add_label(web, [photo_id], label_id, person="ada")
         remove_label(web, [photo_id], label_id, person="ada")
-    assert [label.id for _, label in corrections_of(web, photo_id)] == [DOG]
-    take_back(web, [photo_id], DOG)
+    assert {label.id for _, label in corrections_of(web, photo_id)} == {PEMBROKE, DOG}
+    for label_id in (PEMBROKE, DOG):
+        take_back(web, [photo_id], label_id)
     add_label(web, [photo_id], PEMBROKE, person="ada")
     adjust_threshold(web, PEMBROKE, 0.5)
     assert judged_labels(web)
@@ -259,7 +260,7 @@ def test_an_operator_clears_away_what_other_models_have_found(as_: SessionOf) ->
     (photo_id,) = outdated_photos(operator, labels_of("net@2"), before=None).photo_ids
     record_labels(operator, photo_id, "net@2", [])
 
-    assert delete_superseded(operator, before=None).photos == 1
+    assert count_photos(operator) == delete_superseded(operator, before=None).photos == 1
 
 
 @pytest.mark.parametrize("user", [WEB, WORKER])

@@ -8,15 +8,20 @@ from sqlalchemy.orm import Session
 from photofleet.catalog.models import Photo
 from photofleet.catalog.results import record_labels
 from photofleet.catalog.search import TooSlowError, similar, similar_photos
+from photofleet.catalog.superseded import delete_superseded
 from photofleet.catalog.vector import DIMENSIONS
 from tests.photofleet.catalog.factories import create_finished_photo
+
+
+def vector(angle: float) -> list[float]:
+    """An embedding that points that way."""
+    return [math.cos(angle), math.sin(angle)] + [0.0] * (DIMENSIONS - 2)
 
 
 def seen_at(session: Session, angle: float, source: str = "net@1") -> Photo:
     """A photo whose embedding points that way."""
     photo = create_finished_photo(session)
-    embedding = [math.cos(angle), math.sin(angle)] + [0.0] * (DIMENSIONS - 2)
-    record_labels(session, photo.id, source, [], embedding=embedding)
+    record_labels(session, photo.id, source, [], embedding=vector(angle))
     session.expire(photo)
     return photo
 
@@ -42,6 +47,18 @@ def test_what_another_model_saw_or_nobody_may_see_is_not_compared(session: Sessi
     session.flush()
 
     assert ids(similar_photos(session, photo, limit=10)) == [near.id]
+
+
+def test_until_a_refresh_is_done_photos_are_alike_by_what_the_model_before_saw(session: Session) -> None:
+    photo, near = seen_at(session, 0), seen_at(session, 0.1)
+    for refreshed, angle in ((photo, 1), (seen_at(session, 0.2), 1.1)):
+        record_labels(session, refreshed.id, "net@2", [], embedding=vector(angle))
+        session.expire(refreshed)
+
+    assert ids(similar_photos(session, photo, limit=1)) == [near.id]
+
+    delete_superseded(session, before=None)
+    assert near.id not in ids(similar_photos(session, photo, limit=10))
 
 
 @pytest.mark.parametrize("labelled", [True, False])

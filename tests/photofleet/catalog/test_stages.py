@@ -4,15 +4,16 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, text, update
 from sqlalchemy.orm import Session
 
 from photofleet.catalog import stages
+from photofleet.catalog.corrections import add_label
 from photofleet.catalog.identifiers import uuid7
 from photofleet.catalog.models import Stage
 from photofleet.catalog.photos import get_photo
 from photofleet.catalog.stages import Refusal
-from tests.photofleet.catalog.factories import create_photo
+from tests.photofleet.catalog.factories import DOG, create_photo
 
 
 def state(session: Session, photo_id: UUID, name: str) -> tuple[str, int, str | None]:
@@ -113,6 +114,24 @@ def test_of_all_failures_those_of_one_stage_and_reason_can_be_tried_anew(session
     assert state(session, bad.id, "label") == ("waiting", 0, None)
     assert state(session, bad.id, "resize")[0] == "failed"
     assert state(session, broken.id, "resize")[0] == "failed"
+
+
+def test_who_has_many_tried_anew_and_who_corrects_them_at_once_wait_for_each_other_in_one_order(
+    session: Session, another_session: Session
+) -> None:
+    photos = [create_photo(session).id for _ in range(3)]
+    for photo_id in reversed(photos):  # in the order of their rows, the newest come first
+        stages.fail_stage(session, photo_id, "resize", stages.GAVE_UP)
+    session.commit()
+
+    add_label(session, photos[:1], DOG, person="ada")
+    with ThreadPoolExecutor(1) as pool:
+        reopening = pool.submit(stages.reopen_failed, another_session)
+        while not session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) and not reopening.done():
+            pass
+        add_label(session, photos[1:], DOG, person="ada")
+        session.commit()
+        assert reopening.result(10) == 3
 
 
 def test_a_stage_whose_message_is_sent_back_is_owed_again_unless_it_is_done_or_the_image_is_bad(

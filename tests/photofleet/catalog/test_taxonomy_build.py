@@ -1,11 +1,12 @@
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from photofleet.catalog.taxonomy import SILENCED, TaxonomyLabel, format_taxonomy, parse_taxonomy
-from photofleet.catalog.taxonomy_build import BuildError, Edits, Synset, build_taxonomy, read_nouns
+from photofleet.catalog.taxonomy_build import BuildError, Edits, Synset, build_taxonomy, digests, read_nouns
 
 # Two lines of WordNet as WordNet writes them, and one with a number of words (0a, hexadecimal) and instances (@i).
 DATA_NOUN = """\
@@ -30,8 +31,8 @@ ANIMAL = {
 def build(classes: Sequence[str], **tables: Any) -> dict[str, TaxonomyLabel]:
     """Build labels; what is not given edits nothing, and what is kept has a category."""
     given: dict[str, Any] = {name: tables.get(name, {}) for name in ("ancestors", "names", "parents", "merged")}
-    given |= {name: tables.get(name, {}) for name in ("also", "never")}
-    kept = {*classes, *given["ancestors"]}.difference(given["merged"])
+    given |= {name: tables.get(name, {}) for name in ("people", "also", "never")}
+    kept = {*classes, *given["ancestors"], *given["people"]}.difference(given["merged"])
     given["categories"] = tables.get("categories", {label_id: ["Animals"] for label_id in kept})
     given["thresholds"] = tables.get("thresholds", {"default": 0.5})
     given["silenced"] = tables.get("silenced", [])
@@ -86,6 +87,12 @@ def test_the_place_of_a_synset_that_is_not_kept_can_be_changed_too() -> None:
     assert labels["n07"].parents == ("n04",)
 
 
+def test_what_only_people_say_is_a_label_with_the_words_of_the_edits_alone() -> None:
+    labels = build(["n05"], ancestors={"n02": "animal"}, people={"n07": ["sniffer", "snoopy"]})
+
+    assert labels["n07"] == TaxonomyLabel("n07", "sniffer", ("snoopy",), ("n05",), categories=("Animals",))
+
+
 def test_a_merged_class_gives_its_words_to_the_label_that_it_is() -> None:
     labels = build(["n05", "n07"], merged={"n07": "n05"})
 
@@ -129,7 +136,12 @@ def test_what_is_silenced_does_not_silence_the_kinds_of_it() -> None:
         ({"never": {"n07": ["cat"]}}, "takes {'cat'} from n07, which does not have it"),
         ({"merged": {"n05": "n07"}}, "merges n05, which is no class"),
         ({"merged": {"n07": "n05"}}, "edits n05, which is neither"),
-        ({"silenced": ["n05"]}, "edits n05, which is neither"),
+        ({"silenced": ["n05"]}, "edits n05, which is no label"),
+        ({"people": {"n97": ["ghost"]}}, "n97 is no noun of this WordNet"),
+        ({"people": {"n07": ["sniffer"]}}, "only people say n07, which a network says, too"),
+        ({"people": {"n05": ["dog"]}, "also": {"n05": ["puppy"]}}, "edits n05, which is neither"),
+        ({"also": {"n07": ["beagle"]}}, "adds {'beagle'} to n07, which has it already"),
+        ({"parents": {"n08": ["n02"]}}, "gives n08 parents, but it is no label, nor above one"),
         ({"categories": {}}, "n07 beagle is in no category"),
         ({"ancestors": {"n08": "Beagle"}}, "share a name.*n07 beagle, n08 Beagle"),
     ],
@@ -154,3 +166,17 @@ def test_what_is_written_reads_back_the_same() -> None:
     ]
 
     assert parse_taxonomy(format_taxonomy(labels)) == labels
+
+
+def test_a_file_that_has_changed_has_another_digest(tmp_path: Path) -> None:
+    edits, classes = tmp_path / "edits.toml", tmp_path / "classes.txt"
+    edits.write_text("")
+    classes.write_text("n05\n")
+    before = digests(edits, classes)
+    edits.write_text("# nothing")
+
+    assert before.splitlines()[0] == f"{sha256().hexdigest()}  edits.toml"
+    assert [old == new for old, new in zip(before.splitlines(), digests(edits, classes).splitlines(), strict=True)] == [
+        False,
+        True,
+    ]

@@ -1,11 +1,18 @@
+import tomllib
 from collections import Counter
-from importlib.resources import files
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
+import workers.label
+from photofleet.catalog.models import Label
 from photofleet.catalog.taxonomy import SILENCED, Taxonomy, format_taxonomy, load_taxonomy
-from photofleet.catalog.words import forms
+from photofleet.catalog.taxonomy_build import DATA, EDITS, digests
+from photofleet.catalog.vocabulary import meant_by
 from workers.label.imagenet import class_ids
+
+CLASSES = Path(workers.label.__file__).with_name("imagenet_classes.txt")
 
 # What a person may search for, photos of what it finds, and photos of what it does not find.
 SEARCHES = {
@@ -245,6 +252,89 @@ SEARCHES = {
     "mirror": ("car mirror", "window screen"),
     "spider web": ("spider web", "garden spider"),
     "toilet paper": ("toilet paper", "paper towel"),
+    "people": ("man, woman, baby, family, crowd, groom", "snowman, doll"),
+    "children": ("child, boy, girl", "woman, baby"),
+    "women": ("woman, mother, bride, grandmother", "man, girl"),
+    "men": ("man, father, grandfather", "woman, snowman"),
+    "kids": ("child, boy, girl", "goat, baby"),
+    "selfie": ("self-portrait", "portrait"),
+    "grandma": ("grandmother", "grandfather"),
+    "weddings": ("wedding, groom", "birthday"),
+    "ceremony": ("wedding, graduation ceremony", "party"),
+    "birthday party": ("birthday", "birthday cake"),
+    "Christmas": ("Christmas", "Christmas tree, Christmas stocking"),
+    "sports": ("soccer, skiing, tennis, ice skating", "soccer ball, ski, hiking"),
+    "jogging": ("running", "running shoe"),
+    "hike": ("hiking", "trail"),
+    "holidays": ("vacation", "Christmas"),
+    "fireworks": ("fireworks", "fire"),
+    "trees": ("tree, palm tree", "Christmas tree, tree frog"),
+    "palm": ("palm tree", "pineapple"),
+    "roses": ("rose", "rose hip"),
+    "leaves": ("leaf", "leaf beetle"),
+    "woods": ("forest, jungle", "wooden spoon"),
+    "sea": ("sea", "sea lion, lake"),
+    "ocean": ("sea", "ocean liner"),
+    "waves": ("wave", "microwave"),
+    "rivers": ("river", "stream"),
+    "waterfalls": ("waterfall", "rain"),
+    "stone": ("rock", "stone wall, rock crab"),
+    "canyon": ("canyon", "cliff"),
+    "clouds": ("cloud", "sky"),
+    "stars": ("star, Milky Way", "starfish, sun"),
+    "sunset": ("sunset", "sunrise, sun"),
+    "dawn": ("sunrise", "sunset"),
+    "snow": ("snow", "snowman, snowmobile, snow leopard"),
+    "storm": ("thunderstorm", "rain"),
+    "mist": ("fog", "smoke"),
+    "fall": ("autumn", "waterfall"),
+    "fire": ("fire, campfire", "fire engine, fireworks"),
+    "city": ("city, skyline", "village"),
+    "streets": ("street", "street sign"),
+    "road": ("road, street", "railway car"),
+    "home": ("house, cabin", "home theater"),
+    "buildings": ("skyscraper, hotel, museum, house, train station", "city"),
+    "cafe": ("café", "restaurant, bar"),
+    "train station": ("train station", "train"),
+    "harbour": ("harbor", "pier"),
+    "pub": ("bar", "restaurant"),
+    "swimming pool": ("swimming pool", "pool table"),
+    "stairs": ("stairs", "balcony"),
+    "statues": ("statue", "sculpture"),
+    "sculpture": ("sculpture, statue", "painting"),
+    "graffiti": ("graffiti", "painting"),
+    "kitchens": ("kitchen", "stove"),
+    "cake": ("cake, birthday cake, cupcake", "pie, cookie"),
+    "birthday cake": ("birthday cake", "cupcake"),
+    "biscuits": ("cookie", "cake"),
+    "donut": ("doughnut", "bagel"),
+    "sweets": ("candy", "chocolate"),
+    "dinner": ("dinner", "dining table"),
+    "salad": ("salad", "cabbage"),
+    "meat": ("meat, steak, sausage", "egg, hot dog"),
+    "fries": ("French fries", "mashed potato"),
+    "beer": ("beer", "beer bottle, beer glass, wine"),
+    "cherries": ("cherry", "strawberry"),
+    "tomatoes": ("tomato", "potato"),
+    "tea": ("tea", "teapot"),
+    "giraffes": ("giraffe", "zebra"),
+    "deer": ("deer, moose, reindeer", "antelope"),
+    "caribou": ("reindeer", "moose"),
+    "bats": ("bat", "hamster"),
+    "mice": ("mouse (animal), computer mouse", "hamster"),
+    "dove": ("pigeon", "seagull"),
+    "seagulls": ("seagull", "puffin"),
+    "rhino": ("rhinoceros", "rhinoceros beetle"),
+    "raven": ("crow", "magpie"),
+    "helicopters": ("helicopter", "airplane"),
+    "aircraft": ("helicopter, drone, airliner", "aircraft carrier"),
+    "metro": ("subway", "tram"),
+    "pram": ("stroller", "wheelbarrow"),
+    "books": ("book, book cover", "bookshop, comic book"),
+    "present": ("gift", "box"),
+    "wedding dress": ("wedding dress", "gown"),
+    "kite": ("kite (toy), kite (bird)", "balloon"),
+    "chess": ("chess", "board game"),
 }  # fmt: skip
 
 CATEGORIES = {
@@ -283,15 +373,23 @@ def taxonomy() -> Taxonomy:
     return load_taxonomy()
 
 
-def names_of_what_is_found(taxonomy: Taxonomy, word: str) -> set[str]:
-    called = {label.id for label in taxonomy if forms(word) & {term.lower() for term in (label.name, *label.synonyms)}}
-    return {label.name for label in taxonomy if called & {label.id, *taxonomy.ancestors(label.id)}}
+@pytest.fixture(scope="module")
+def called(taxonomy: Taxonomy) -> Mapping[str, Sequence[Label]]:
+    """The labels by what they are called, as the search asks the database for them."""
+    labels: dict[str, list[Label]] = {}
+    for label in taxonomy:
+        for term in {word.lower() for word in (label.name, *label.synonyms)}:
+            labels.setdefault(term, []).append(Label(id=label.id, name=label.name))
+    return labels
 
 
 @pytest.mark.parametrize("word", SEARCHES)
-def test_a_word_finds_what_people_mean_by_it(taxonomy: Taxonomy, word: str) -> None:
+def test_a_word_finds_what_people_mean_by_it(
+    taxonomy: Taxonomy, called: Mapping[str, Sequence[Label]], word: str
+) -> None:
     expected, unexpected = (set(names.split(", ")) for names in SEARCHES[word])
-    found = names_of_what_is_found(taxonomy, word)
+    meant = {label.id for label in meant_by(word, called)}
+    found = {label.name for label in taxonomy if meant & {label.id, *taxonomy.ancestors(label.id)}}
 
     assert expected | unexpected <= {label.name for label in taxonomy}
     assert expected <= found
@@ -369,10 +467,13 @@ def test_every_class_of_the_network_is_a_label_or_merged_into_one(taxonomy: Taxo
     assert set(class_ids()) <= {label.id for label in taxonomy}.union(merged)
 
 
-def test_every_label_is_a_class_or_above_one(taxonomy: Taxonomy) -> None:
+def test_every_label_is_a_class_or_above_one_or_said_by_people_alone(taxonomy: Taxonomy) -> None:
     labels = {taxonomy.of_class(class_id).id for class_id in class_ids()}
+    labels = labels.union(*(taxonomy.ancestors(label_id) for label_id in labels))
+    people = tomllib.loads(EDITS.read_text(encoding="utf-8"))["people"].keys()
 
-    assert {label.id for label in taxonomy} == labels.union(*(taxonomy.ancestors(label_id) for label_id in labels))
+    assert labels.isdisjoint(people)
+    assert {label.id for label in taxonomy} == labels | people
 
 
 def test_every_parent_is_in_the_taxonomy(taxonomy: Taxonomy) -> None:
@@ -408,8 +509,9 @@ def test_ancestors_are_everything_above_and_nothing_below(taxonomy: Taxonomy) ->
     assert names == {"corgi", "dog", "canine", "carnivore", "mammal", "domestic animal", "animal"}
 
 
-def test_the_shipped_file_is_what_the_labels_say(taxonomy: Taxonomy) -> None:
-    data = files("photofleet.catalog") / "data"
+def test_the_shipped_file_was_built_from_these_edits_and_classes_and_is_as_it_was_built(taxonomy: Taxonomy) -> None:
+    built = (DATA / "taxonomy.sha256").read_text(encoding="utf-8")
 
-    assert (data / "taxonomy.tsv").read_text(encoding="utf-8") == format_taxonomy(taxonomy)
-    assert "WordNet 3.0 Copyright 2006 by Princeton University" in (data / "WORDNET-LICENSE").read_text()
+    assert built == digests(EDITS, CLASSES, DATA / "taxonomy.tsv"), "run python -m photofleet.catalog.taxonomy_build"
+    assert (DATA / "taxonomy.tsv").read_text(encoding="utf-8") == format_taxonomy(taxonomy)
+    assert "WordNet 3.0 Copyright 2006 by Princeton University" in (DATA / "WORDNET-LICENSE").read_text()

@@ -25,13 +25,16 @@ def upgrade() -> None:
         sa.Column("photo_id", sa.Uuid(), nullable=False),
         sa.Column("label_id", sa.Text(), nullable=False),
         sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("removed_with", sa.Text(), nullable=True),
         sa.Column("person", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("source", sa.Text(), nullable=True),
         sa.Column("confidence", sa.Float(), nullable=True),
         sa.CheckConstraint("verdict IN ('added', 'confirmed', 'removed')", name=op.f("ck_corrections_verdict")),
+        sa.CheckConstraint("removed_with IS NULL OR verdict = 'removed'", name=op.f("ck_corrections_removed_with")),
         sa.CheckConstraint("(source IS NULL) = (confidence IS NULL)", name=op.f("ck_corrections_source")),
         sa.ForeignKeyConstraint(["label_id"], ["labels.id"], name=op.f("fk_corrections_label_id_labels")),
+        sa.ForeignKeyConstraint(["removed_with"], ["labels.id"], name=op.f("fk_corrections_removed_with_labels")),
         sa.ForeignKeyConstraint(
             ["photo_id"], ["photos.id"], name=op.f("fk_corrections_photo_id_photos"), ondelete="CASCADE"
         ),
