@@ -8,6 +8,7 @@ indexes.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
@@ -41,17 +42,21 @@ class Goal:
         maker: The column that says what has done the stage last.
         current: What it says of a photo that is up to date.
         has_results: Whether the stage has been done for a photo before.
+        before: What was done before this moment is to be done anew, too, whatever has done it. It must have passed, or
+            what is done anew would be so again.
     """
 
     stage: str
     maker: InstrumentedAttribute[str | None]
     current: str
     has_results: ColumnElement[bool]
+    before: datetime | None = None
 
     @property
     def is_missed(self) -> ColumnElement[bool]:
-        """Whether a photo was worked on by something else last, or by a version that did not say by what."""
-        return self.maker.is_distinct_from(self.current)
+        """Whether a photo was worked on by something else last, by a version that did not say by what, or too early."""
+        by_other = self.maker.is_distinct_from(self.current)
+        return by_other if self.before is None else by_other | (Stage.updated_at < self.before)
 
 
 def renditions_of(revision: str) -> Goal:
@@ -59,10 +64,10 @@ def renditions_of(revision: str) -> Goal:
     return Goal(RESIZE, Photo.renditions_revision, revision, exists().where(Rendition.photo_id == Photo.id))
 
 
-def labels_of(source: str) -> Goal:
-    """That all photos have the labels of a model."""
+def labels_of(source: str, *, before: datetime | None = None) -> Goal:
+    """That all photos have the labels of a model, and no older ones than from a moment on, if one is given."""
     by_model = exists().where(PhotoLabel.photo_id == Photo.id, ~PhotoLabel.source.startswith(PERSON))
-    return Goal(LABEL, Photo.labels_source, source, Photo.labels_source.is_not(None) | by_model)
+    return Goal(LABEL, Photo.labels_source, source, Photo.labels_source.is_not(None) | by_model, before)
 
 
 def last_source(session: Session, *, name: str | None = None) -> str | None:
@@ -90,7 +95,7 @@ class Span:
 
 
 def outdated_photos(session: Session, goal: Goal, *, before: UUID | None) -> Span:
-    """The photos of one span of ids whose results are by another maker, and on whose stage no work is owed.
+    """The photos of one span of ids that miss the goal, and on whose stage no work is owed.
 
     Those whose stage failed are left out, or each refresh would try them again; so a newer program does not get the
     files that only it could read.
@@ -134,12 +139,12 @@ def reopen_outdated(session: Session, photo_id: UUID, goal: Goal) -> Photo | Non
 
 
 def photos_under_way(session: Session, goal: Goal) -> set[UUID]:
-    """The outdated photos that have results and are worked on anew, whoever opened them again."""
+    """The photos that have results and are worked on anew, whoever opened them again."""
     found = (
         select(Photo.id)
         .join(Stage)
         .where(Stage.name == goal.stage, Stage.state.in_(UNFINISHED), Photo.deleted_at.is_(None))
-        .where(goal.is_missed, goal.has_results)
+        .where(goal.has_results)
     )
     return set(session.scalars(found))
 

@@ -8,7 +8,7 @@ photo has whose new labelling failed: its last model is the old one.
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, delete, exists, literal, or_
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, delete, exists, func, literal, or_, select, text
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import PERSON, Embedding, Photo, PhotoLabel
@@ -24,6 +24,12 @@ class Cleared:
 
     photos: int
     next_before: UUID | None
+
+
+def count_photos(session: Session) -> int:
+    """How many photos are to be gone through; with millions, it takes longer than statements may otherwise."""
+    session.execute(text("SET LOCAL statement_timeout = 0"))
+    return session.scalar(select(func.count()).select_from(Photo)) or 0
 
 
 def delete_superseded(session: Session, *, before: UUID | None) -> Cleared:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Float
+from sqlalchemy import Float, select
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import Embedding, Photo
@@ -28,8 +28,9 @@ _SETTINGS = {
 def similar_photos(session: Session, photo: Photo, *, limit: int) -> Sequence[Photo]:
     """The photos most like this one, the most alike first; none if no model has looked at it.
 
-    Only what one model says is compared: that which labelled the photo last, as vectors of others mean other things.
-    The index is one of nearest neighbours that are nearly always right (HNSW, https://arxiv.org/abs/1603.09320).
+    Only what one model says is compared, as vectors of others mean other things: that which labelled the photo last or,
+    until a refresh is done, the one before, which has seen the photos that the new one has yet to see. The index is one
+    of nearest neighbours that are nearly always right (HNSW, https://arxiv.org/abs/1603.09320).
 
     Raises:
         TooSlowError: they were not found in time.
@@ -41,7 +42,8 @@ def similar_photos(session: Session, photo: Photo, *, limit: int) -> Sequence[Ph
 
 
 def _nearest(session: Session, photo: Photo, limit: int) -> Sequence[UUID]:
-    seen = session.get(Embedding, (photo.id, photo.labels_source)) if photo.labels_source else None
+    others_first = (Embedding.source == photo.labels_source, Embedding.source)
+    seen = session.scalar(select(Embedding).where(Embedding.photo_id == photo.id).order_by(*others_first).limit(1))
     if seen is None:
         return []
     set_locally(session, _SETTINGS)

@@ -1,4 +1,4 @@
-"""Photos whose messages ended in a dead-letter queue."""
+"""Photos whose messages ended in a dead-letter queue, fleets at work, and a database that is not there."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,9 +11,11 @@ from photofleet.announce import announce_photo
 from photofleet.catalog.database import get_engine
 from photofleet.catalog.models import Photo
 from photofleet.catalog.stages import GAVE_UP, MAX_ATTEMPTS, fail_stage, start_stage
+from photofleet.operations import outages, refresh
 from photofleet.settings import get_settings
 from tests.photofleet.broker.queues import Queues
 from tests.photofleet.catalog.factories import create_photo
+from tests.photofleet.operations.fleet import Fleet
 
 Bury = Callable[..., None]
 
@@ -46,6 +48,20 @@ def give_up(session: Session, bury: Bury) -> Callable[..., Photo]:
         return photo
 
     return make
+
+
+@pytest.fixture
+def fleet_at_work(fleet: Fleet) -> Iterator[Fleet]:
+    """The fleet of the tests that ask for it, working all the time."""
+    with fleet.at_work():
+        yield fleet
+
+
+@pytest.fixture
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refresh looks and tries again at once, so that no test waits for it."""
+    monkeypatch.setattr(refresh, "POLL_S", 0.05)
+    monkeypatch.setattr(outages, "PAUSE_S", 0.05)
 
 
 @pytest.fixture

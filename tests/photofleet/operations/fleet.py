@@ -18,6 +18,9 @@ from photofleet.catalog.vector import DIMENSIONS
 from photofleet.settings import get_settings
 from tests.photofleet.catalog.factories import ESPRESSO
 
+BROKEN = "This file is damaged."
+"""The error of the photos that fail."""
+
 UUID_OF_A_PHOTO = re.compile(r"photo_id\W+([0-9a-f-]{36})")
 
 
@@ -71,7 +74,7 @@ class Fleet:
             if not isinstance(start_stage(session, photo_id, self._stage), int):
                 return
             if photo_id in self.breaks_at:
-                fail_stage(session, photo_id, self._stage, "This file is damaged.")
+                fail_stage(session, photo_id, self._stage, BROKEN)
             elif finish_stage(session, photo_id, self._stage):
                 self._record(session, photo_id)
 

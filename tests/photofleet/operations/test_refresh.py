@@ -11,9 +11,10 @@ from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, create_engine, select, update
 from sqlalchemy.orm import Session
 
+from photofleet.catalog import database
 from photofleet.catalog.models import RESIZE, UNFINISHED, Photo, Stage
 from photofleet.catalog.outdated import Goal, Outcome, outcomes, renditions_of
 from photofleet.catalog.stages import GAVE_UP, fail_stage
@@ -31,6 +32,8 @@ COMMAND = (sys.executable, "-c", "from photofleet.cli import main; main()", "ren
 ALL_OF_THEM = 1000
 """A rate at which no test waits."""
 
+pytestmark = pytest.mark.usefixtures("impatience")
+
 
 def current() -> str:
     return revision(get_settings().rendition_specs)
@@ -44,18 +47,6 @@ def goal() -> Goal:
 def fleet(catalog: Engine, queues: Queues) -> Fleet:
     """The resize fleet, which works when it is told to."""
     return Fleet(catalog, RESIZE, current())
-
-
-@pytest.fixture
-def fleet_at_work(fleet: Fleet) -> Iterator[Fleet]:
-    """The resize fleet, which works all the time."""
-    with fleet.at_work():
-        yield fleet
-
-
-@pytest.fixture(autouse=True)
-def _without_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refresh, "POLL_S", 0.05)
 
 
 @pytest.fixture
@@ -233,6 +224,72 @@ def test_two_at_once_resize_no_photo_twice(session: Session, fleet: Fleet) -> No
     assert [end.ended for end in ends] == [{Outcome.REFRESHED: 6}] * 2
     assert fleet.messages == Counter(photo.id for photo in photos)
     assert revisions(session, photos) == [current()] * 6
+
+
+def test_what_another_one_has_done_does_not_make_room_for_more(session: Session, fleet: Fleet, clock: Clock) -> None:
+    outdated(session, 80)
+    one, other = (refresh.refresh(goal(), rate=ALL_OF_THEM) for _ in range(2))
+    assert [next(one).under_way for _ in range(2)] == [0, 4]
+    while next(other).done < 20:
+        fleet.work()
+    fleet.work()
+
+    under_way = [next(one).under_way for _ in range(12)]
+
+    assert max(under_way) == under_way[-1] == 4
+
+
+def said_in_an_outage(
+    session: Session, fleet: Fleet, *, begin: Callable[[], None], end: Callable[[], None]
+) -> list[str]:
+    """What a refresh says of an outage that begins on its way and ends when it has said so, upon which it goes on."""
+    said: list[str] = []
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        end()
+
+    photos = outdated(session, 6)
+    steps = refresh.refresh(goal(), rate=ALL_OF_THEM, say=say)
+    assert [next(steps).under_way for _ in range(2)] == [0, 4]
+    fleet.work()
+    assert next(steps).done == 4
+    begin()
+    assert next(steps).under_way == 2
+
+    assert finish(steps, fleet) == refresh.Progress(6, Counter({Outcome.REFRESHED: 6}), 0)
+    assert fleet.messages == Counter(photo.id for photo in photos)
+    return said
+
+
+@pytest.mark.usefixtures("four_at_once")
+def test_once_it_works_it_waits_until_aws_takes_messages_again(
+    session: Session, fleet: Fleet, change_settings: Callable[..., None]
+) -> None:
+    real = get_settings().resize_queue_url
+
+    (said,) = said_in_an_outage(
+        session,
+        fleet,
+        begin=lambda: change_settings(resize_queue_url=f"{real}-gone"),
+        end=lambda: change_settings(resize_queue_url=real),
+    )
+
+    assert said.startswith("Waiting for the end of this: AWS does not take messages about photos: ")
+
+
+@pytest.mark.usefixtures("four_at_once")
+def test_once_it_works_it_waits_until_the_database_answers_again(
+    session: Session, fleet: Fleet, unused_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = create_engine(f"postgresql+psycopg://photofleet@127.0.0.1:{unused_port()}/photofleet")
+
+    with monkeypatch.context() as patched:
+        (said,) = said_in_an_outage(
+            session, fleet, begin=lambda: patched.setattr(database, "get_engine", lambda: away), end=patched.undo
+        )
+
+    assert said.startswith("Waiting for the end of this: The database does not answer as it should: connection failed")
 
 
 def test_a_photo_that_fails_keeps_what_it_had_and_is_not_tried_for_ever(session: Session, fleet_at_work: Fleet) -> None:

@@ -2,8 +2,8 @@
 
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,40 +11,31 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
+from photofleet.catalog import superseded
 from photofleet.catalog.models import LABEL, Embedding, Photo, PhotoLabel, Stage
 from photofleet.catalog.outdated import Outcome, labels_of
 from photofleet.catalog.results import FoundLabel, record_labels
-from photofleet.catalog.stages import GAVE_UP, fail_stage
+from photofleet.catalog.stages import GAVE_UP, fail_stage, finish_stage, reopen_failed
 from photofleet.catalog.vector import DIMENSIONS
 from photofleet.operations import labels as commands
-from photofleet.operations import refresh
-from photofleet.operations.relabel import clear
+from photofleet.operations import refresh, watching
+from photofleet.operations.relabel import Clearing, clear
 from tests.photofleet.broker.queues import Queues
-from tests.photofleet.catalog.factories import PEMBROKE, TABBY, create_finished_photo, create_photo
-from tests.photofleet.operations.fleet import Fleet
+from tests.photofleet.catalog.factories import ESPRESSO, PEMBROKE, TABBY, create_finished_photo, create_photo
+from tests.photofleet.operations.fleet import BROKEN, Fleet
 
 OLD, NEW, PERSON = "net@1", "net@2", "person:everybody"
 
 ALL_OF_THEM = 1000
 """A rate at which no test waits."""
 
+pytestmark = pytest.mark.usefixtures("impatience")
+
 
 @pytest.fixture
 def fleet(catalog: Engine, queues: Queues) -> Fleet:
     """The label fleet with the new model, which works when it is told to."""
     return Fleet(catalog, LABEL, NEW)
-
-
-@pytest.fixture
-def fleet_at_work(fleet: Fleet) -> Iterator[Fleet]:
-    """The same, which works all the time."""
-    with fleet.at_work():
-        yield fleet
-
-
-@pytest.fixture(autouse=True)
-def _without_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refresh, "POLL_S", 0.05)
 
 
 def outdated(session: Session, number: int = 1) -> list[Photo]:
@@ -142,21 +133,38 @@ def test_a_photo_that_cannot_be_labelled_anew_keeps_its_labels(session: Session,
     assert result.output.splitlines()[1:] == [
         "1 of 3 photos brought up to date; 2 failed and keep what they had, `photofleet status` says why.",
         "The labels of other models are deleted from 1 photo.",
+        "After `photofleet retry`, run this again for the photos that failed: their older labels are deleted then.",
     ]
     assert [sources(session, photo)[0] for photo in (good, bad, older)] == [{NEW}, {OLD}, {OLD}]
+
+
+def test_a_photo_that_failed_and_is_tried_again_loses_its_older_labels_when_it_is_run_again(
+    session: Session, fleet_at_work: Fleet
+) -> None:
+    (photo,) = outdated(session)
+    fleet_at_work.breaks_at = {photo.id}
+    run("--model", NEW)
+    assert reopen_failed(session, error=BROKEN) == 1
+    finish_stage(session, photo.id, LABEL)
+    record_labels(session, photo.id, NEW, [FoundLabel(TABBY, 0.9)])
+    session.commit()
+    assert sources(session, photo)[0] == {OLD, NEW}
+    session.rollback()
+
+    assert said(run("--model", NEW)) == "The labels of other models are deleted from 1 photo."
+    assert sources(session, photo) == [{NEW}, set()]
 
 
 def test_while_there_are_photos_of_another_model_nothing_is_deleted(
     session: Session, fleet_at_work: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (photo,) = outdated(session)
-    ended = refresh.refresh
 
     def while_an_old_worker_labels_what_is_uploaded(*arguments: Any, **options: Any) -> Iterator[refresh.Progress]:
-        yield from ended(*arguments, **options)
+        yield from refresh.refresh(*arguments, **options)
         outdated(session)
 
-    monkeypatch.setattr(commands, "refreshing", while_an_old_worker_labels_what_is_uploaded)
+    monkeypatch.setattr(watching, "refresh", while_an_old_worker_labels_what_is_uploaded)
 
     result = run("--model", NEW)
 
@@ -176,6 +184,59 @@ def test_one_that_was_killed_goes_on_where_it_was(session: Session, fleet: Fleet
 
     assert result.output.splitlines()[1] == "6 of 6 photos brought up to date."
     assert fleet.messages == Counter(photo.id for photo in photos)
+
+
+@pytest.fixture
+def moment(session: Session) -> datetime:
+    """A time since which nothing was labelled but one photo, by the new model, as two were long before."""
+    old, older, current = outdated(session, 3)
+    for photo in (old, older, current):
+        record_labels(session, photo.id, NEW, [FoundLabel(TABBY, 0.9)])
+    moment = datetime.now(UTC).replace(second=0, microsecond=0)
+    for photo in (old, older):
+        session.execute(
+            update(Stage).where(Stage.photo_id == photo.id).values(updated_at=moment - timedelta(seconds=1))
+        )
+    session.execute(update(Stage).where(Stage.photo_id == current.id).values(updated_at=moment))
+    session.commit()
+    return moment
+
+
+def test_photos_that_the_same_model_has_labelled_before_a_time_are_labelled_anew_once(
+    session: Session, fleet_at_work: Fleet, moment: datetime
+) -> None:
+    again = ("--model", NEW, "--again-before", f"{moment:%Y-%m-%dT%H:%M}")
+
+    assert "2 of 2 photos brought up to date." in run(*again).output.splitlines()
+
+    labelled = session.scalars(select(PhotoLabel.label_id).order_by(PhotoLabel.label_id)).all()
+    assert labelled == sorted([TABBY, ESPRESSO, ESPRESSO])
+    assert said(run(*again)) == "All photos are up to date."
+    assert fleet_at_work.messages.total() == 2
+
+
+def test_one_of_the_same_model_that_was_killed_goes_on_where_it_was(
+    session: Session, fleet: Fleet, moment: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh, "LEAST_UNDER_WAY", 1)
+    killed = refresh.refresh(labels_of(NEW, before=moment), rate=ALL_OF_THEM)
+    assert [next(killed).under_way for _ in range(2)] == [0, 1]
+    killed.close()
+
+    steps = refresh.refresh(labels_of(NEW, before=moment), rate=ALL_OF_THEM)
+    assert next(steps) == refresh.Progress(2, Counter(), 1)
+    with fleet.at_work():
+        *_, last = steps
+
+    assert last.ended == {Outcome.REFRESHED: 2}
+    assert set(fleet.messages.values()) == {1}
+
+
+def test_a_time_that_is_still_to_come_is_refused_as_it_would_never_be_done(fleet: Fleet) -> None:
+    result = run("--model", NEW, "--again-before", "2999-01-01")
+
+    assert result.exit_code == 2
+    assert "This time is still to come." in result.output
 
 
 def test_workers_with_another_model_end_it_before_the_work_is_done_in_vain(
@@ -252,9 +313,9 @@ def test_one_that_is_stopped_while_it_deletes_says_so_and_the_next_goes_on(
     record_labels(session, photo.id, NEW, [])
     session.commit()
 
-    def interrupted(*, is_stopped: Callable[[], bool]) -> Iterator[int]:
+    def interrupted(**options: Any) -> Iterator[Clearing]:
         signal.raise_signal(signal.SIGINT)
-        yield from clear(is_stopped=is_stopped)
+        yield from clear(**options)
 
     with monkeypatch.context() as patched:
         patched.setattr(commands, "clear", interrupted)
@@ -266,3 +327,21 @@ def test_one_that_is_stopped_while_it_deletes_says_so_and_the_next_goes_on(
     )
     assert sources(session, photo)[0] == {OLD}
     assert said(run("--model", NEW)) == "The labels of other models are deleted from 1 photo."
+
+
+def test_while_it_deletes_it_says_how_far_it_is(
+    session: Session, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(superseded, "SPAN", 2)
+    monkeypatch.setattr(watching, "LINE_EVERY_S", -1)
+    for photo in outdated(session, 3):
+        record_labels(session, photo.id, NEW, [])
+    session.commit()
+
+    lines = run("--model", NEW).output.splitlines()
+
+    assert lines[-3:] == [
+        "The labels of other models are deleted from 2 photos. Gone through: 2 of 3 photos.",
+        "The labels of other models are deleted from 3 photos. Gone through: 3 of 3 photos.",
+        "The labels of other models are deleted from 3 photos.",
+    ]
