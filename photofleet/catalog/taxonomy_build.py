@@ -1,11 +1,12 @@
-"""Build data/taxonomy.tsv: the classes that the network knows, and the WordNet nouns above them.
+"""Build data/taxonomy.tsv: the classes that the network knows, the WordNet nouns above them, and what people add.
 
     python -m photofleet.catalog.taxonomy_build --wordnet /usr/share/wordnet \\
         --classes workers/label/imagenet_classes.txt
 
 WordNet must be 3.0, since ImageNet's ids are its byte offsets. Debian's package wordnet-base is 3.0 (`apt-get download
 wordnet-base`, and `dpkg -x` unpacks it anywhere); most packages on npm and PyPI are 3.1. What is changed on the way
-is written down in data/taxonomy_edits.toml. The same input gives the same file, byte for byte.
+is written down in data/taxonomy_edits.toml. The same input gives the same file, byte for byte; data/taxonomy.sha256
+says which input that was (`sha256sum` made the same lines), so that a test knows when it is to be built anew.
 """
 
 import argparse
@@ -14,11 +15,13 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from photofleet.catalog.taxonomy import SILENCED, TaxonomyLabel, format_taxonomy
 
 DATA = Path(__file__).parent / "data"
+EDITS = DATA / "taxonomy_edits.toml"
 _HYPERNYM_POINTERS = ("@", "@i")
 
 
@@ -39,6 +42,7 @@ class Edits:
     """What taxonomy_edits.toml says, by synset id; its comments say what each table does."""
 
     ancestors: Mapping[str, str]
+    people: Mapping[str, Sequence[str]]
     names: Mapping[str, str]
     parents: Mapping[str, Sequence[str]]
     merged: Mapping[str, str]
@@ -69,11 +73,14 @@ def _parse_synset(line: str) -> tuple[str, Synset]:
 
 
 def build_taxonomy(classes: Iterable[str], synsets: Mapping[str, Synset], edits: Edits) -> list[TaxonomyLabel]:
-    """The classes and the ancestors to keep, sorted by id, each with the nearest kept ancestors as its parents."""
-    kept = set(classes).difference(edits.merged).union(edits.ancestors)
-    _check_ids(set(classes), kept, synsets, edits)
+    """The classes, the ancestors to keep and what people say, by id, each with the nearest of these above it."""
+    said_by_networks = set(classes).difference(edits.merged).union(edits.ancestors)
+    kept = said_by_networks.union(edits.people)
+    _check_ids(set(classes), said_by_networks, synsets, edits)
+    passed = set()
 
     def nearest_kept(synset_id: str) -> set[str]:
+        passed.add(synset_id)
         found = set()
         for parent in edits.parents.get(synset_id, synsets[synset_id].parents):
             found |= {parent} if parent in kept else nearest_kept(parent)
@@ -105,16 +112,25 @@ def build_taxonomy(classes: Iterable[str], synsets: Mapping[str, Synset], edits:
                 tuple(categories),
             )
         )
+    if unplaced := sorted(edits.parents.keys() - passed):
+        raise BuildError(f"taxonomy_edits.toml gives {unplaced[0]} parents, but it is no label, nor above one")
     _check_names(labels)
     return labels
 
 
 def _words(synset_ids: Sequence[str], synsets: Mapping[str, Synset], edits: Edits) -> list[str]:
-    """The words for a label, first its name: those of its own synset, of the merged ones, and the added ones."""
+    """The words for a label, first its name: those of its own synset, of the merged ones, and the added ones.
+
+    Those that people only say have the words of the edits and no others: what WordNet calls people is often unkind.
+    """
     label_id = synset_ids[0]
+    if label_id in edits.people:
+        return list(edits.people[label_id])
     own = [word for synset_id in synset_ids for word in synsets[synset_id].words]
     if unknown := set(never := edits.never.get(label_id, ())).difference(own):
         raise BuildError(f"taxonomy_edits.toml takes {unknown} from {label_id}, which does not have it")
+    if idle := set(edits.also.get(label_id, ())).intersection(own):
+        raise BuildError(f"taxonomy_edits.toml adds {idle} to {label_id}, which has it already")
     name = edits.ancestors.get(label_id) or edits.names.get(label_id) or own[0]
     words: dict[str, str] = {}
     for word in (name, *own, *edits.also.get(label_id, ())):
@@ -123,23 +139,20 @@ def _words(synset_ids: Sequence[str], synsets: Mapping[str, Synset], edits: Edit
     return list(words.values())
 
 
-def _check_ids(classes: set[str], kept: set[str], synsets: Mapping[str, Synset], edits: Edits) -> None:
-    for synset_id in sorted(classes.union(edits.ancestors, edits.parents, *edits.parents.values())):
+def _check_ids(classes: set[str], said_by_networks: set[str], synsets: Mapping[str, Synset], edits: Edits) -> None:
+    for synset_id in sorted(classes.union(edits.ancestors, edits.people, edits.parents, *edits.parents.values())):
         if synset_id not in synsets:
             raise BuildError(f"{synset_id} is no noun of this WordNet. Is it version 3.0?")
     if unknown := sorted(set(edits.merged) - classes):
         raise BuildError(f"taxonomy_edits.toml merges {', '.join(unknown)}, which is no class")
-    edited = {
-        *edits.names,
-        *edits.also,
-        *edits.never,
-        *edits.merged.values(),
-        *edits.categories,
-        *edits.silenced,
-        *edits.thresholds.keys() - {"default"},
-    }
-    for synset_id in sorted(edited - kept):
+    if known := sorted(edits.people.keys() & classes.union(edits.ancestors)):
+        raise BuildError(f"taxonomy_edits.toml says that only people say {known[0]}, which a network says, too")
+    worded = {*edits.names, *edits.also, *edits.never, *edits.merged.values()}
+    for synset_id in sorted(worded - said_by_networks):
         raise BuildError(f"taxonomy_edits.toml edits {synset_id}, which is neither a class nor a kept ancestor")
+    placed = {*edits.categories, *edits.silenced, *edits.thresholds.keys() - {"default"}}
+    for synset_id in sorted(placed - said_by_networks.union(edits.people)):
+        raise BuildError(f"taxonomy_edits.toml edits {synset_id}, which is no label")
 
 
 def _check_names(labels: Sequence[TaxonomyLabel]) -> None:
@@ -148,20 +161,26 @@ def _check_names(labels: Sequence[TaxonomyLabel]) -> None:
         raise BuildError(f"these share a name; give them others in taxonomy_edits.toml: {', '.join(shared)}")
 
 
+def digests(*paths: Path) -> str:
+    """The files' SHA-256 digests, as `sha256sum` writes them: a line for each file, with its name."""
+    return "".join(f"{sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in paths)
+
+
 def main() -> None:
-    """Write data/taxonomy.tsv."""
+    """Write data/taxonomy.tsv, and data/taxonomy.sha256 beside it."""
     parser = argparse.ArgumentParser(description=f"Build {DATA.name}/taxonomy.tsv from WordNet 3.0.")
     parser.add_argument("--wordnet", type=Path, required=True, help="the folder that has WordNet's data.noun")
     parser.add_argument("--classes", type=Path, required=True, help="a file with a class's synset id a line")
     parser.add_argument("--output", type=Path, default=DATA / "taxonomy.tsv", help="default: %(default)s")
     options = parser.parse_args()
-    edits = Edits(**tomllib.loads((DATA / "taxonomy_edits.toml").read_text(encoding="utf-8")))
+    edits = Edits(**tomllib.loads(EDITS.read_text(encoding="utf-8")))
     classes = options.classes.read_text(encoding="ascii").split()
     try:
         labels = build_taxonomy(classes, read_nouns(options.wordnet / "data.noun"), edits)
     except BuildError as error:
         sys.exit(str(error))
     options.output.write_text(format_taxonomy(labels), encoding="utf-8")
+    options.output.with_suffix(".sha256").write_text(digests(EDITS, options.classes, options.output), encoding="utf-8")
 
 
 if __name__ == "__main__":

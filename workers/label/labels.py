@@ -16,6 +16,14 @@ from numpy.typing import NDArray
 
 from photofleet.catalog.results import FoundLabel
 from photofleet.catalog.taxonomy import SILENCED, load_taxonomy
+from workers.label.comparing import softmax
+
+_DOUBT_AT_SIDES = 3
+"""By what the odds of a label are divided where a crop beside the middle one speaks for it.
+
+Such crops often show no more than pieces of things, and the more there are to choose from, the surer is the surest
+mistake. On the wide photos of `make bench-labels-quality`, 3 is likeliest of 1 to 8, on either half of them alone.
+"""
 
 
 def find_labels(
@@ -29,33 +37,46 @@ def find_labels(
     """The labels of one photo.
 
     These are the most specific labels that reach their thresholds in the taxonomy: classes, or what several likely
-    classes are kinds of. With them come classes from the floor on, which are kept for when a threshold is lowered.
+    classes are kinds of. With them come the most specific ones from the floor on, for when a threshold is lowered, and
+    what all of these are kinds of, for when one is raised: then a photo shows a dog, if no more a pug.
 
     Args:
-        logits: What the network says of each of the photo's crops, (crops, classes). The crop that shows a thing best
-            speaks for it: of each label's confidences the greatest counts.
+        logits: What the network says of each of the photo's crops, (crops, classes), from one end of the photo to the
+            other. The crop that shows a thing best speaks for it: of each label's confidences the greatest counts.
         class_ids: The id of each output in the taxonomy, or None for one that is no label.
         temperature: By which the logits are divided; see `temperature_of`.
         floor: The least confidence of a label, from 0 to 1.
-        limit: The most labels, of which the surest are taken.
+        limit: The most labels that are not there as others are kinds of them. The surest are taken.
 
     Returns:
-        The labels, the surest first. There are none where the network has gone wrong and says no numbers.
+        The labels, the surest first.
 
     Raises:
-        ValueError: The logits are of another number of classes.
+        ValueError: The logits are of another number of classes, or not all of them are numbers.
     """
     if logits.ndim != 2 or logits.shape[1] != len(class_ids):
         raise ValueError(f"expected {len(class_ids)} logits of each crop, not an array of shape {logits.shape}")
-    if not np.isfinite(logits).all() or not any(class_ids):
+    if not np.isfinite(logits).all():
+        raise ValueError("the network has gone wrong: not all of its logits are numbers")
+    if not any(class_ids):
         return []
     labels = _labels_above(class_ids)
-    confidences = labels.sums(_softmax(logits / temperature)).max(axis=0).clip(0, 1)
-    shown = labels.most_specific(np.flatnonzero((confidences >= labels.thresholds) & labels.may_be_given))
-    kept = labels.most_specific(np.flatnonzero((confidences >= floor) & labels.may_be_given & labels.is_class))
-    found = shown | (kept - labels.implied_by(shown))
-    surest = sorted((index for index in found if confidences[index] >= floor), key=lambda index: -confidences[index])
-    return [FoundLabel(labels.ids[index], float(confidences[index])) for index in surest[:limit]]
+    confidences = _of_photo(labels.sums(softmax(logits / temperature)).clip(0, 1))
+    likely = np.flatnonzero((confidences >= floor) & labels.may_be_given)
+    shown = labels.most_specific(likely[confidences[likely] >= labels.thresholds[likely]])
+    found = shown | (labels.most_specific(likely) - labels.implied_by(shown))
+    surest = sorted(found, key=lambda index: -confidences[index])[:limit]
+    above = labels.implied_by(surest).intersection(likely.tolist())
+    kept = sorted(above.union(surest), key=lambda index: -confidences[index])
+    return [FoundLabel(labels.ids[index], float(confidences[index])) for index in kept]
+
+
+def _of_photo(confidences: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of the confidences of each crop (crops, labels), those of the photo: the greatest, less so at its sides."""
+    doubt = np.full((len(confidences), 1), _DOUBT_AT_SIDES, np.float32)
+    doubt[len(doubt) // 2] = 1
+    result: NDArray[np.float32] = (confidences / (confidences + doubt * (1 - confidences))).max(axis=0)
+    return result
 
 
 @cache
@@ -67,12 +88,6 @@ def temperature_of(name: str, version: str) -> float:
     """
     models = tomllib.loads(files(__package__).joinpath("data", "temperatures.toml").read_text(encoding="utf-8"))
     return float(models.get(name, {}).get(version, 1))
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    softmax: NDArray[np.float32] = shares / shares.sum(axis=1, keepdims=True)
-    return softmax
 
 
 @dataclass(frozen=True)
@@ -89,7 +104,6 @@ class _Labels:
     starts: NDArray[np.intp]
     thresholds: NDArray[np.float32]
     may_be_given: NDArray[np.bool_]
-    is_class: NDArray[np.bool_]
 
     def sums(self, shares: NDArray[np.float32]) -> NDArray[np.float32]:
         """Of the shares (crops, classes), each label's (crops, labels): its own and those of all kinds of it."""
@@ -118,5 +132,4 @@ def _labels_above(class_ids: tuple[str | None, ...]) -> _Labels:
                 kinds[index].append(output)
     starts = np.cumsum([0, *map(len, kinds[:-1])])
     thresholds = np.array([taxonomy[label_id].threshold for label_id in ids], np.float32)
-    is_class = np.array([label_id in direct for label_id in ids])
-    return _Labels(ids, ancestors, np.concatenate(kinds), starts, thresholds, thresholds < SILENCED, is_class)
+    return _Labels(ids, ancestors, np.concatenate(kinds), starts, thresholds, thresholds < SILENCED)

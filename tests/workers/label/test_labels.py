@@ -21,9 +21,22 @@ def logits(shares: Mapping[str, float], *, classes: Sequence[str | None] = CLASS
     return np.log(row)
 
 
-def found(*crops: Mapping[str, float], floor: float = 0.05, limit: int = 5) -> dict[str, float]:
+def kept(*crops: Mapping[str, float], floor: float = 0.05, limit: int = 5) -> dict[str, float]:
+    """All labels, by name."""
     labels = find_labels(np.stack([logits(crop) for crop in crops]), CLASSES, 1, floor=floor, limit=limit)
     return {load_taxonomy()[label.label_id].name: round(label.confidence, 2) for label in labels}
+
+
+def found(*crops: Mapping[str, float], **thresholds: float) -> dict[str, float]:
+    """Those that are shown, if operators have set these thresholds, without what goes without saying."""
+    taxonomy = load_taxonomy()
+    labels = {name: confidence for name, confidence in kept(*crops).items() if confidence >= least(name, thresholds)}
+    implied = {taxonomy[above].name for name in labels for above in taxonomy.ancestors(NAMES[name])}
+    return {name: confidence for name, confidence in labels.items() if name not in implied}
+
+
+def least(name: str, thresholds: Mapping[str, float]) -> float:
+    return thresholds.get(name, load_taxonomy()[NAMES[name]].threshold)
 
 
 def test_a_class_of_which_the_network_is_sure_is_the_label() -> None:
@@ -31,36 +44,56 @@ def test_a_class_of_which_the_network_is_sure_is_the_label() -> None:
 
 
 def test_what_is_less_sure_is_kept_from_the_floor_on_for_when_thresholds_are_lowered() -> None:
-    assert found({"pizza": 0.6, "burrito": 0.2, "menu": 0.03}) == {"pizza": 0.6, "burrito": 0.2}
-    assert found({"pizza": 0.6, "burrito": 0.2}, floor=0.3) == {"pizza": 0.6}
+    labels = kept({"pizza": 0.6, "pug": 0.2, "menu": 0.03})
+
+    assert labels == {"pizza": 0.6, "dish": 0.6, "food": 0.6, "pug": 0.2, "dog": 0.2, "animal": 0.2}
+    assert kept({"pizza": 0.6, "pug": 0.2}, floor=0.3) == {"pizza": 0.6, "dish": 0.6, "food": 0.6}
 
 
 def test_there_are_no_more_labels_than_the_limit_and_these_are_the_surest() -> None:
-    assert found({"tench": 0.1, "pizza": 0.6, "volcano": 0.2}, limit=2) == {"pizza": 0.6, "volcano": 0.2}
+    labels = kept({"tench": 0.1, "pizza": 0.6, "volcano": 0.2}, limit=2)
+
+    assert labels == {"pizza": 0.6, "dish": 0.6, "food": 0.6, "volcano": 0.2, "mountain": 0.2}
 
 
 def test_many_likely_kinds_of_a_thing_are_that_thing() -> None:
     terriers = ("Airedale terrier", "cairn terrier", "Border terrier", "Irish terrier", "Norfolk terrier")
 
-    assert next(iter(found(dict.fromkeys(terriers, 0.12)).items())) == ("terrier", 0.6)
+    assert found(dict.fromkeys(terriers, 0.12)) == {"terrier": 0.6}
 
 
 def test_of_the_things_that_all_likely_kinds_are_the_most_specific_is_given() -> None:
-    labels = found({"cairn terrier": 0.2, "golden retriever": 0.2, "pug": 0.2, "tabby cat": 0.2})
+    assert found({"cairn terrier": 0.2, "golden retriever": 0.2, "pug": 0.2, "tabby cat": 0.2}) == {"dog": 0.6}
 
-    assert {name: confidence for name, confidence in labels.items() if confidence >= 0.5} == {"dog": 0.6}
+
+def test_where_a_threshold_is_raised_what_a_thing_is_a_kind_of_stays() -> None:
+    photo = {"pug": 0.6, "beagle": 0.35}
+
+    assert found(photo) == {"pug": 0.6}
+    assert found(photo, pug=0.7) == {"dog": 0.95}
+    assert found(photo, pug=0.7, dog=0.99) == {"animal": 0.95}
+
+
+def test_where_a_threshold_is_lowered_what_has_likely_kinds_is_shown() -> None:
+    terriers = ("Airedale terrier", "cairn terrier", "Border terrier", "Irish terrier", "Norfolk terrier")
+    photo = dict.fromkeys(terriers, 0.04)
+
+    assert found(photo) == {}
+    assert found(photo, terrier=0.2) == {"terrier": 0.2}
+    assert found(photo, dog=0.2) == {"dog": 0.2}
 
 
 def test_words_that_nobody_would_put_below_a_picture_are_passed_over() -> None:
     labels = found({"zebra": 0.45, "hippopotamus": 0.4})  # hoofed mammals
 
-    assert next(iter(labels.items())) == ("animal", 0.85)
+    assert labels == {"animal": 0.85}
+    assert "hoofed mammal" not in kept({"zebra": 0.45, "hippopotamus": 0.4})
 
 
-def test_a_label_and_what_it_is_a_kind_of_are_never_given_together() -> None:
-    labels = found({"African elephant": 0.7, "n01871265": 0.2})  # a tusker, which is merged into the elephants
+def test_what_a_class_is_merged_into_is_as_sure_as_both() -> None:
+    labels = kept({"African elephant": 0.7, "n01871265": 0.2})  # a tusker, which is merged into the elephants
 
-    assert labels == {"African elephant": 0.7}
+    assert labels == {"elephant": 0.9, "animal": 0.9, "African elephant": 0.7}
 
 
 def test_classes_that_people_do_not_tell_apart_are_one_label() -> None:
@@ -68,7 +101,7 @@ def test_classes_that_people_do_not_tell_apart_are_one_label() -> None:
 
 
 def test_what_is_never_of_use_is_never_said() -> None:
-    assert found({"website": 0.9}) == {}
+    assert kept({"website": 0.9}) == {}
 
 
 def test_what_would_hurt_takes_more_to_stand_for_its_kind_too() -> None:
@@ -78,32 +111,46 @@ def test_what_would_hurt_takes_more_to_stand_for_its_kind_too() -> None:
 
 
 def test_every_crop_has_its_say_and_the_one_that_is_surest_counts() -> None:
-    assert found({"pizza": 0.9}, {"pizza": 0.6, "beagle": 0.3}, {"beagle": 0.8}) == {"pizza": 0.9, "beagle": 0.8}
+    labels = found({"pizza": 0.9}, {"pizza": 0.6, "beagle": 0.3}, {"beagle": 0.8})
+
+    assert labels == {"pizza": 0.75, "beagle": 0.57}
+
+
+def test_the_middle_is_believed_and_the_sides_are_doubted_as_they_show_pieces_of_things() -> None:
+    assert found({}, {"pizza": 0.8}, {}) == {"pizza": 0.8}
+    assert found({"pizza": 0.8}, {}, {}) == found({}, {}, {"pizza": 0.8}) == {"pizza": 0.57}  # of odds 4, a third
 
 
 def test_confidences_of_a_kind_are_summed_up_within_a_crop_only() -> None:
-    assert found({"cairn terrier": 0.3}, {"Irish terrier": 0.3}) == {"cairn terrier": 0.3, "Irish terrier": 0.3}
+    labels = kept({"cairn terrier": 0.4}, {}, {"Irish terrier": 0.4})
+
+    assert labels == dict.fromkeys(("cairn terrier", "Irish terrier", "terrier", "dog", "animal"), 0.18)
 
 
 def test_the_temperature_makes_a_network_surer_or_less_sure() -> None:
     row = logits({"pizza": 0.6, "burrito": 0.3})[None]
 
-    surer, as_it_says, less_sure = (
-        find_labels(row, CLASSES, temperature, floor=0, limit=1)[0].confidence for temperature in (0.5, 1, 1.1)
-    )
+    def confidence_of_pizza(temperature: float) -> float:
+        labels = find_labels(row, CLASSES, temperature, floor=0, limit=1)
+        return next(label.confidence for label in labels if label.label_id == NAMES["pizza"])
+
+    surer, as_it_says, less_sure = map(confidence_of_pizza, (0.5, 1, 1.1))
 
     assert surer > as_it_says > less_sure
     assert as_it_says == pytest.approx(0.6)
 
 
 def test_a_network_with_other_classes_is_understood_as_well() -> None:
-    classes = (NAMES["dog"], None, NAMES["beagle"], NAMES[SILENT])
-    row = logits({"beagle": 0.3, "dog": 0.4}, classes=classes)[None]
+    classes = (NAMES["dog"], None, NAMES["pug"], NAMES[SILENT])
+    row = logits({"pug": 0.3, "dog": 0.4}, classes=classes)[None]
 
-    (first, *_) = find_labels(row, classes, 1, floor=0.05, limit=5)
+    labels = find_labels(row, classes, 1, floor=0.05, limit=5)
 
-    assert first.label_id == NAMES["dog"]
-    assert first.confidence == pytest.approx(0.7)
+    assert {label.label_id: round(label.confidence, 2) for label in labels} == {
+        NAMES["dog"]: 0.7,
+        NAMES["animal"]: 0.7,
+        NAMES["pug"]: 0.3,
+    }
 
 
 def test_confidences_never_exceed_1() -> None:
@@ -113,8 +160,11 @@ def test_confidences_never_exceed_1() -> None:
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
-def test_a_network_gone_wrong_labels_nothing(wrong: float) -> None:
-    assert find_labels(np.full((1, 1000), wrong, np.float32), CLASSES, 1, floor=0, limit=5) == []
+def test_a_network_gone_wrong_is_an_error_and_not_a_photo_of_nothing(wrong: float) -> None:
+    row = logits({"beagle": 0.9})
+    row[7] = wrong
+    with pytest.raises(ValueError, match="not all of its logits are numbers"):
+        find_labels(row[None], CLASSES, 1, floor=0, limit=5)
 
 
 def test_logits_of_another_number_of_classes_are_refused() -> None:
