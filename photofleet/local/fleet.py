@@ -7,14 +7,19 @@ from functools import partial
 from http import HTTPStatus
 from urllib.request import urlopen
 
+from photofleet.gpu import may_use_gpu
 from photofleet.local import stacks
 from photofleet.local.aws import EmbeddedAWS
 from photofleet.local.environment import service_environment
 from photofleet.local.postgres import EmbeddedPostgres
 from photofleet.local.service import Service
+from photofleet.settings import read_label_settings
 
 _PYTHON = (sys.executable, "-m")
 _PHOTOFLEET = (*_PYTHON, "photofleet.cli")
+
+_THREADS = 8
+"""With a GPU, which has little to do with one photo at a time; decoding more at once would take the website's cores."""
 
 
 def stages(aws: EmbeddedAWS, postgres: EmbeddedPostgres, port: int) -> Sequence[Sequence[Service]]:
@@ -63,18 +68,22 @@ def stages(aws: EmbeddedAWS, postgres: EmbeddedPostgres, port: int) -> Sequence[
             web,
             _worker("resize", aws.identities.environment("resize")),
             # More threads than one a process would only contend for the cores that resizing and serving need, too.
-            _worker("label", aws.identities.environment("label") | {"OMP_NUM_THREADS": "1"}),
+            _worker(
+                "label",
+                aws.identities.environment("label") | {"OMP_NUM_THREADS": "1"},
+                *(("threads", _THREADS) if may_use_gpu(read_label_settings()) else ("prefork", 1)),
+            ),
             Service("sweeper", (*_PHOTOFLEET, "sweep"), web.environment),
         ),
     )
 
 
-def _worker(queue: str, environment: Mapping[str, str]) -> Service:
+def _worker(queue: str, environment: Mapping[str, str], pool: str = "prefork", slots: int = 1) -> Service:
     return Service(
         queue,
         (
             *(*_PYTHON, "celery", "--app", f"workers.{queue}", "worker", "--queues", queue),
-            *("--hostname", f"{queue}@local", "--concurrency", "1"),
+            *("--hostname", f"{queue}@local", "--pool", pool, "--concurrency", str(slots)),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ),
         environment,

@@ -68,7 +68,7 @@ class Collector:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._left: _Job | None = None
         self._lock = Lock()
-        self._is_closed = False
+        self._is_closed = self._has_given_up = False
         # As a daemon, so that a network that hangs keeps no worker from ending.
         self._thread = Thread(target=self._run, name="network", daemon=True)
         self._thread.start()
@@ -104,12 +104,16 @@ class Collector:
         return is_new
 
     def _give_up(self, why: str) -> None:
+        self._has_given_up = True
         if self._end():
             logger.critical("%s", why)
             self._on_failure()
 
     def _run(self) -> None:
         while jobs := self._collect():
+            if self._has_given_up:  # while these waited
+                _fail(jobs, Outage("The network failed or hung before."))
+                continue
             try:
                 scores = self._in_pieces(np.concatenate([job.pictures for job in jobs]))
             except OutOfMemory as error:
@@ -118,8 +122,8 @@ class Collector:
                 # All pictures are of one shape, so no photo is to blame. What is wrong with a GPU stays wrong, and a
                 # worker that fails at once would take most of the queue.
                 logger.exception("The network fails.")
-                _fail(jobs, Outage(f"The network fails: {error}"))
                 self._give_up("The network has failed, and is asked no more.")
+                _fail(jobs, Outage(f"The network fails: {error}"))
             else:
                 _answer(jobs, scores)
 

@@ -48,6 +48,7 @@ def check() -> None:
     Ends with 1 if it does not see what is there, or agrees too little.
     """
     from workers.label.checking import check as run_check
+    from workers.label.models import wants_gpu
 
     settings = read_label_settings()
     found = run_check(settings)
@@ -58,8 +59,9 @@ def check() -> None:
         click.echo(f"  {sight.picture}: {sight.label} ({sight.probability:.0%}){verdict}")
     click.echo(f"Agrees with torch in 32 bits on {found.agreement:.0%} of the sure pictures; ", nl=False)
     click.echo(f"probabilities differ by {found.difference:.3f} on average")
+    unit = "ms" if wants_gpu(settings) else "ms of CPU"
     for size, milliseconds in found.milliseconds.items():
-        click.echo(f"{milliseconds:.1f} ms per picture, {size} at a time")
+        click.echo(f"{milliseconds:.2f} {unit} per picture, {size} at a time")
     if not found.passed:
         raise click.ClickException(f"{found.model.source} is not fit to label photos: see above.")
 
@@ -87,8 +89,8 @@ def prepare() -> None:
     card = run_prepare(settings)
     for engine, milliseconds in sorted(card.milliseconds.items(), key=lambda item: item[1]):
         click.echo(f"{engine}: {milliseconds:.1f} ms per picture")
-    click.echo(
-        f"Chosen: {card.engine}. It agrees with torch in 32 bits on {card.agreement:.0%} of the sure pictures; ",
-        nl=False,
-    )
-    click.echo(f"probabilities differ by {card.difference:.3f} on average.")
+    for choice in card.choices:
+        needs = f", where a processor is fast at {' and '.join(choice.needs)}" if choice.needs else ""
+        click.echo(f"Chosen: {choice.engine}{needs}. ", nl=False)
+        click.echo(f"It agrees with torch in 32 bits on {choice.agreement:.0%} of the sure pictures; ", nl=False)
+        click.echo(f"probabilities differ by {choice.difference:.3f} on average.")

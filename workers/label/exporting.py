@@ -22,8 +22,10 @@ def export(network: FromPixels, path: Path) -> None:
     pixels = torch.zeros((1, network.size, network.size, 3), dtype=torch.uint8)
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # of sizes that become constants, as they are for all pictures
+        # The exporter's own way to trace a network does not take one from a TorchScript file.
+        traced = torch.jit.trace(network, (pixels,))  # type: ignore[no-untyped-call]
         torch.onnx.export(
-            network,
+            traced,
             (pixels,),
             path,
             input_names=[PIXELS],

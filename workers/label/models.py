@@ -5,8 +5,8 @@ torch is imported only where a network has to run with it: what `photofleet mode
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 
+from photofleet.gpu import may_use_gpu
 from photofleet.settings import LabelSettings, variable
 from workers.label import own, prepared
 from workers.label.engine import Batch, Engine, OutOfMemory, Scores
@@ -17,9 +17,6 @@ from workers.label.weights import ModelError, Weights, read_weights
 __all__ = ["Model", "ModelError", "OutOfMemory", "Scores", "load_model"]
 
 logger = logging.getLogger(__name__)
-
-_GPUS = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
-"""What is there where a GPU of NVIDIA's may be, on Linux and on Windows' Linux."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,8 @@ class Model:
 def load_model(settings: LabelSettings) -> Model:
     """Load the model of the settings: once per process, and after the fork, which torch's threads would not survive.
 
-    On the CPU, it runs as `photofleet models prepare` found best on this machine; with torch, if nobody has asked that.
+    On the CPU, it runs with the fastest of what `photofleet models prepare` chose that this processor can do, and with
+    torch, if nobody has prepared it.
 
     Raises:
         ModelError: the settings name no model that can be had.
@@ -72,7 +70,7 @@ def load_model(settings: LabelSettings) -> Model:
 
 def wants_gpu(settings: LabelSettings) -> bool:
     """Whether the settings are for a GPU, which "auto" is where there is one. Raises ModelError."""
-    if settings.label_device == "cpu" or (settings.label_device == "auto" and not any(map(Path.exists, _GPUS))):
+    if not may_use_gpu(settings):
         return False  # without torch, which takes seconds to ask
     import torch
 
@@ -87,13 +85,13 @@ def _on_cpu(settings: LabelSettings, weights: Weights) -> Model:
     if card is None:
         logger.info("No engine was chosen for this network here; `photofleet models prepare` makes it faster.")
         return with_torch(settings, weights)
-    if card.engine.startswith("torch"):
-        return with_torch(settings, weights, card.engine)
+    name, network = next(prepared.usable(folder, card), (prepared.TORCH, None))
+    if network is None:
+        return with_torch(settings, weights, name)
     from workers.label.onnx_engine import OnnxEngine
 
     ids = own.read_class_ids(weights.path) if weights.is_program else class_ids()
-    engine = OnnxEngine(prepared.network_path(folder, card))
-    return Model(settings.label_model, weights.version, card.preprocessing, ids, card.engine, engine)
+    return Model(settings.label_model, weights.version, card.preprocessing, ids, name, OnnxEngine(network))
 
 
 def with_torch(settings: LabelSettings, weights: Weights, engine_name: str = prepared.TORCH) -> Model:
@@ -113,15 +111,19 @@ def with_torch(settings: LabelSettings, weights: Weights, engine_name: str = pre
 def _on_gpu(settings: LabelSettings, weights: Weights) -> Model:
     import torch
 
+    from workers.label.sampling import CALIBRATION, COMPARISON, parts
     from workers.label.torch_engine import TorchEngine, cuda_engine
     from workers.label.torch_networks import load_network
 
     device = torch.device("cuda")
     try:
         module, preprocessing, ids = load_network(settings, weights)
-        # One's own may do what cannot be recorded, or not be right in 16 bits.
-        engine = TorchEngine(module, device) if weights.is_program else cuda_engine(module, device)
-    except torch.OutOfMemoryError as error:
+        engine: Engine
+        if weights.is_program:  # one's own may do what cannot be recorded, or not be right in 16 bits
+            engine = TorchEngine(module, device)
+        else:
+            engine = cuda_engine(module, device, parts(preprocessing, CALIBRATION + COMPARISON))
+    except OutOfMemory as error:
         raise ModelError(f"{variable('label_device')}: the GPU has no room for the network: {error}") from error
     name = f"torch on {torch.cuda.get_device_name(device)}"
     return Model(settings.label_model, weights.version, preprocessing, ids, name, engine)

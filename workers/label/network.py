@@ -16,10 +16,12 @@ from celery.platforms import EX_FAILURE
 from celery.signals import worker_init, worker_process_init, worker_shutdown
 from celery.worker import state
 
-from photofleet.settings import get_settings
+from photofleet.settings import Settings, get_settings, variable
+from photofleet.storage import s3
 from workers.label.collector import Collector
 from workers.label.engine import Batch, Scores
-from workers.label.models import Model, load_model
+from workers.label.models import Model, ModelError, load_model, wants_gpu
+from workers.label.weights import read_weights
 
 logger = logging.getLogger(__name__)
 
@@ -43,15 +45,34 @@ def classify(pictures: Batch) -> Scores:
 def _start(sender: Any, **_: Any) -> None:
     """Make the worker's main process ready, before there is a pool."""
     signal.signal(FAILED, _fail)
-    if not issubclass(get_implementation(sender.pool_cls), ThreadPool):
-        return
     try:
-        model = get_model()
+        if issubclass(get_implementation(sender.pool_cls), ThreadPool):
+            _start_collector()
+        else:
+            prepare_for_processes(get_settings())
     except BaseException:
         logger.exception("The network cannot be loaded.")
         raise SystemExit(EX_FAILURE) from None
+
+
+def _start_collector() -> None:
     global _collector
-    _collector = Collector(model.classify, get_settings().label_batch, on_failure=_end_for_failure)
+    _collector = Collector(get_model().classify, get_settings().label_batch, on_failure=_end_for_failure)
+
+
+def prepare_for_processes(settings: Settings) -> None:
+    """Do what is to be done once, before a pool of processes: they have a minute to start, and nobody to share with.
+
+    Raises:
+        ModelError: the network's file cannot be had, or is for a GPU, of which each process would take what it can.
+    """
+    if wants_gpu(settings):
+        raise ModelError(
+            "A GPU works for one process: start the worker with --pool threads, or set "
+            f"{variable('label_device')}=cpu to do without the GPU"
+        )
+    read_weights(settings)  # and keep the file, if it is in S3
+    s3.cache_clear()  # each process makes connections of its own
 
 
 def _load_in_process(**_: Any) -> None:

@@ -10,6 +10,10 @@ Beside `NAME.pt` or `NAME.pt2`, `NAME.toml` says how the network wants its pictu
 
 and `NAME.txt` what its outputs mean, in their order, one a line: a label's WordNet id or its name in the taxonomy, or
 "-" for what is no label.
+
+From (n, 3, size, size) in 32 bits, the network returns the logits, (n, outputs), or a pair of them and its embedding,
+(n, d): the numbers of its last layer but one, for example, by which similar photos are found. Return it: without it, a
+.pt or .pt2 file's logits are taken for it, as nobody can tell its layers any more.
 """
 
 import tomllib

@@ -18,7 +18,7 @@ from photofleet.storage import get_rendition
 from workers.image import BadImage
 from workers.label.engine import Batch
 from workers.label.preprocessing import Preprocessing
-from workers.label.squares import least_short_side, read_squares_of_stranger
+from workers.label.squares import read_squares_of_stranger
 from workers.stage import fetched_original
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def picture_of(photo: Photo, preprocessing: Preprocessing) -> Batch:
         DamagedTransferError, STORAGE_ERRORS: It cannot be had.
     """
     with transaction() as session:
-        rendition = _that_will_do(recorded_renditions(session, photo.id), least_short_side(preprocessing))
+        rendition = _that_will_do(recorded_renditions(session, photo.id), preprocessing.short_side)
     if rendition:
         try:
             content = get_rendition(rendition.key)

@@ -19,7 +19,7 @@ _FILTERS = {
 
 
 class Square(NamedTuple):
-    """A square part of a picture, in its pixels."""
+    """A square part of a picture, in its pixels, which need not be whole."""
 
     left: float
     top: float

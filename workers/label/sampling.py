@@ -1,6 +1,6 @@
 """A few free pictures that ship with us: to calibrate a network on, to compare engines, to see that it can see."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -10,8 +10,15 @@ from PIL import Image
 from workers.label.engine import Batch
 from workers.label.preprocessing import Preprocessing, Square
 
+CALIBRATION = ("astronaut", "coffee", "galaxies", "grass", "gravel", "retina")
+COMPARISON = ("bricks", "photographer", "rocket")
+CHECK = ("cat", "clock")
+"""Which pictures serve for what, and for nothing else: an engine does better on those that it was calibrated with.
+
+A picture of strong colours is among the first, as numbers of 8 bits have to reach as far as its own."""
+
 _EXPECTED = {"cat": "n02121808", "coffee": "n07929519", "rocket": "n04099429"}
-_PARTS = 3
+_PARTS = 8
 
 
 class Sample(NamedTuple):
@@ -32,11 +39,16 @@ def samples() -> Iterator[Sample]:
                 yield Sample(name, image.convert("RGB"), _EXPECTED.get(name))
 
 
-def parts(preprocessing: Preprocessing, seed: int) -> Batch:
-    """Of each picture the middle and some squares elsewhere, as a network looks at them; others for another seed."""
+def parts(preprocessing: Preprocessing, names: Collection[str] | None = None, *, seed: int = 0) -> Batch:
+    """Of each picture, or those with these names, the middle and some squares elsewhere, as a network looks at them.
+
+    Another seed gives other squares.
+    """
     random = np.random.default_rng(seed)
     found = []
     for sample in samples():
+        if names is not None and sample.name not in names:
+            continue
         picture = sample.picture
         found.append(preprocessing.pixels(picture))
         for _ in range(_PARTS - 1):

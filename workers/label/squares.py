@@ -1,7 +1,6 @@
 """The parts of a photo that a network looks at, as it wants its pictures: for uploaded files, in the sandbox."""
 
 import atexit
-import math
 from collections.abc import Iterator
 from contextlib import closing
 from typing import IO, Any
@@ -12,15 +11,9 @@ from photofleet.images.formats import Format
 from workers.image import decode, flatten
 from workers.label.crops import MOST, crops
 from workers.label.engine import Batch
-from workers.label.preprocessing import Preprocessing, Square
+from workers.label.preprocessing import Preprocessing
 from workers.sandbox import Sandbox, SandboxError
 from workers.sandbox.answers import RESULT, Answer, Header
-
-
-def least_short_side(preprocessing: Preprocessing) -> int:
-    """The pixels of a picture's short side at which none of those that the network looks at is missing."""
-    (square,) = crops(1, 1)
-    return math.ceil(preprocessing.size / square.side)
 
 
 def read_squares(original: bytes, format: Format, preprocessing: Preprocessing, *, max_pixels: int) -> Batch:
@@ -38,9 +31,9 @@ def read_squares(original: bytes, format: Format, preprocessing: Preprocessing, 
     Raises:
         BadImage: The file is damaged, incomplete, too large or otherwise undecodable.
     """
-    least = least_short_side(preprocessing)
+    least = preprocessing.short_side
     image = flatten(decode(original, format, at_least=(least, least), max_pixels=max_pixels))
-    return np.stack([preprocessing.pixels(image, Square(*square)) for square in crops(*image.size)])
+    return np.stack([preprocessing.pixels(image, square) for square in crops(*image.size, preprocessing.crop)])
 
 
 def read_squares_of_stranger(

@@ -1,5 +1,9 @@
 """Running a network with torch, on the CPU or a GPU."""
 
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import NamedTuple
 
@@ -7,8 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from workers.label.comparing import good_enough, in_batches
 from workers.label.engine import Batch, OutOfMemory, Scores, threads
 from workers.label.preprocessing import Preprocessing
+
+logger = logging.getLogger(__name__)
+
+_FULL = re.compile(r".*(out of memory|_ALLOC(ATION)?_FAILED).*")
 
 
 class FromPixels(nn.Module):
@@ -52,6 +61,32 @@ class FromPixels(nn.Module):
         return logits.float(), embeddings.flatten(1).float()
 
 
+def out_of_memory(error: RuntimeError) -> OutOfMemory | None:
+    """What to raise in an error's place if the memory of a GPU is full, or the page-locked one that it copies from.
+
+    torch has an error of its own only for memory that it shares out itself. CUDA, cuBLAS and cuDNN take some, too, and
+    say so in words, and so does TorchScript. Where a recording is broken off, the last error says no more than that,
+    and the one before it why.
+    """
+    link: BaseException | None = error
+    while link:
+        if isinstance(link, RuntimeError) and (found := _FULL.search(str(link))):
+            return OutOfMemory(found[0].strip())
+        link = link.__cause__ or link.__context__
+    return None
+
+
+@contextmanager
+def _memory_may_be_full() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if full := out_of_memory(error):
+            raise full from error
+        raise
+
+
+@_memory_may_be_full()
 def _on(network: FromPixels, device: torch.device) -> FromPixels:
     """Move a network, with its weights in the layout that pixels have, which is also the faster one."""
     network.requires_grad_(False).to(device)
@@ -62,7 +97,7 @@ def _on(network: FromPixels, device: torch.device) -> FromPixels:
 
 
 class TorchEngine:
-    """Runs a network as it comes."""
+    """Runs a network as it comes. Raises OutOfMemory when it is made, too."""
 
     def __init__(self, network: FromPixels, device: torch.device) -> None:
         torch.set_num_threads(threads())
@@ -72,13 +107,11 @@ class TorchEngine:
     @torch.inference_mode()
     def __call__(self, batch: Batch) -> Scores:
         """Score one or more pictures. Raises OutOfMemory."""
-        try:
+        with _memory_may_be_full():
             logits, embeddings = self._network(
                 torch.from_numpy(np.require(batch, requirements=["C", "W"])).to(self._device)
             )
             return Scores(logits.cpu().numpy(), embeddings.cpu().numpy())
-        except torch.OutOfMemoryError as error:
-            raise OutOfMemory(str(error)) from error
 
 
 class _Recording(NamedTuple):
@@ -96,6 +129,8 @@ class CudaEngine:
 
     Launching them one by one takes longer than small batches do. A batch is filled up to the next power of two, so that
     there are few sizes. Pixels and scores pass through page-locked memory, which the GPU copies from by itself.
+
+    Raises OutOfMemory when it is made, too.
     """
 
     def __init__(self, network: FromPixels, device: torch.device) -> None:
@@ -108,11 +143,13 @@ class CudaEngine:
     def __call__(self, batch: Batch) -> Scores:
         """Score one or more pictures. Raises OutOfMemory."""
         try:
-            return self._replay(batch)
-        except torch.OutOfMemoryError as error:
+            with _memory_may_be_full():
+                return self._replay(batch)
+        except OutOfMemory:
             self._recordings.clear()
             torch.cuda.empty_cache()
-            raise OutOfMemory(str(error)) from error
+            torch.accelerator.empty_host_cache()
+            raise
 
     def _replay(self, batch: Batch) -> Scores:
         count = len(batch)
@@ -152,8 +189,14 @@ def padded(count: int) -> int:
     return 1 << (count - 1).bit_length()
 
 
-def cuda_engine(network: FromPixels, device: torch.device) -> CudaEngine:
-    """The network on a GPU in 16 bits, which is twice as fast, or in 32 if its numbers outgrow 16."""
+def cuda_engine(network: FromPixels, device: torch.device, pictures: Batch) -> CudaEngine:
+    """The network on a GPU in 16 bits, which is twice as fast, or in 32 if it sees other things in pictures with 16.
+
+    Some networks' numbers outgrow 16 bits, and more so on photographs than on noise. Raises OutOfMemory.
+    """
     halved = CudaEngine(deepcopy(network).computing_in(torch.float16), device)
-    noise = np.random.default_rng(0).integers(0, 256, (2, network.size, network.size, 3), np.uint8)
-    return halved if np.isfinite(halved(noise).logits).all() else CudaEngine(network, device)
+    plain = TorchEngine(network, device)
+    if good_enough(in_batches(halved, pictures), in_batches(plain, pictures)):
+        return halved
+    logger.warning("In 16 bits, the network sees other things in pictures: it works in 32, at half the speed.")
+    return CudaEngine(network, device)

@@ -68,6 +68,8 @@ def _read_tensors(weights: Weights) -> Mapping[str, Tensor]:
     problem = f"{variable('label_weights')}: {weights.path}"
     try:
         tensors = torch.load(BytesIO(weights.content), map_location="cpu", weights_only=True)  # others could run code
+    except MemoryError:
+        raise
     except Exception as error:  # on bytes that torch did not write, its unpickler fails in any way
         raise ModelError(f"{problem} is no state dict that torch saved") from error
     if not isinstance(tensors, Mapping) or not all(
@@ -93,10 +95,28 @@ def _load_program(weights: Weights) -> nn.Module:
             file = BytesIO(weights.content)
             if scripted:
                 return torch.jit.load(file, "cpu").eval()  # type: ignore[no-untyped-call, no-any-return]
-            return torch.export.load(file).module()
+            return _Exported(torch.export.load(file).module())
+    except MemoryError:
+        raise
     except Exception as error:  # on other bytes, they fail in any way
         kind = "TorchScript file; a state dict must end with .pth" if scripted else "file that torch.export.save wrote"
         raise ModelError(f"{variable('label_weights')}: {weights.path} is no {kind}") from error
+
+
+class _Exported(nn.Module):
+    """An ExportedProgram's network. It refuses to be told that it is not trained, which is what exporters tell all."""
+
+    def __init__(self, program: nn.Module) -> None:
+        super().__init__()
+        self.program = program
+
+    def train(self, mode: bool = True) -> "_Exported":
+        """Leave it as it was exported."""
+        return self
+
+    def forward(self, images: Tensor) -> object:
+        """Do what it does."""
+        return self.program(images)
 
 
 def _try(module: FromPixels, outputs: int, weights: Weights) -> None:

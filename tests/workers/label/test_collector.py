@@ -146,6 +146,22 @@ def test_a_network_that_fails_is_an_outage_whatever_the_photos_and_is_asked_no_m
     assert network.hangs == [collector]  # type: ignore[attr-defined]
 
 
+def test_a_network_that_has_failed_is_not_asked_for_what_waited_meanwhile(network: Network, start: Start) -> None:
+    network.fault = ValueError("broken")
+    network.goes_on.clear()
+    collector = start(most=1)
+
+    with ThreadPoolExecutor(64) as pool:
+        waiting = [pool.submit(collector.classify, pictures(value)) for value in (1, 2, 3)]
+        network.asked.get()
+        while collector._jobs.qsize() < 2:
+            pass
+        network.goes_on.set()
+
+    assert {type(future.exception()) for future in waiting} == {Outage}
+    assert len(network.batches) == 1
+
+
 def test_where_memory_ends_batches_are_halved_until_they_fit_and_stay_so_for_a_while(
     network: Network, start: Start
 ) -> None:

@@ -155,6 +155,18 @@ def test_a_truncated_file_is_refused(tmp_path: Path, mobilenet: Path) -> None:
         load_model(settings(tmp_path, model="mobilenet_v3_small", weights=str(path)))
 
 
+def test_memory_that_is_full_is_not_blamed_on_the_file(
+    tmp_path: Path, mobilenet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(torch, "load", fill)
+
+    with pytest.raises(MemoryError):
+        load_model(settings(tmp_path, model="mobilenet_v3_small", weights=str(mobilenet)))
+
+
 @pytest.mark.parametrize("thing", [[1, 2], {"epoch": 3}, {3: torch.zeros(1)}])
 def test_a_file_with_something_else_in_it_is_refused(tmp_path: Path, thing: object) -> None:
     path = tmp_path / "weights.pth"

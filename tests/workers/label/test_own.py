@@ -1,6 +1,7 @@
 import hashlib
 import warnings
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -97,6 +98,20 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path, suffix: str, kind:
     path.write_bytes(b"no network")
 
     with pytest.raises(ModelError, match=f"own{suffix} is no .*{kind}"):
+        load(path)
+
+
+@pytest.mark.parametrize(("suffix", "loader"), [(".pt", torch.jit), (".pt2", torch.export)])
+def test_memory_that_is_full_is_not_blamed_on_the_file(
+    tmp_path: Path, suffix: str, loader: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(*_: object) -> None:
+        raise MemoryError
+
+    path = written(tmp_path, suffix, Means())
+    monkeypatch.setattr(loader, "load", fill)
+
+    with pytest.raises(MemoryError):
         load(path)
 
 

@@ -1,13 +1,16 @@
-"""The worker believes nothing unchecked of what the sandbox says of an uploaded file."""
+"""What the network sees of a file; and the worker believes nothing unchecked of what the sandbox says of it."""
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from photofleet.images.formats import Format
+from tests.pictures import corners, encode
 from workers.label.efficientnet_lite import PREPROCESSING
-from workers.label.squares import least_short_side, read_squares_of_stranger
+from workers.label.squares import read_squares, read_squares_of_stranger
 from workers.sandbox import Sandbox, SandboxError
 
 
@@ -29,5 +32,11 @@ def test_an_answer_that_cannot_be_true_is_refused(lie: str, liar: Sandbox) -> No
             read_squares_of_stranger(file, Format.JPEG, PREPROCESSING, max_pixels=10**6, sandbox=liar)
 
 
-def test_a_picture_is_as_large_as_it_has_to_be_for_the_network_to_see_all_that_it_can() -> None:
-    assert least_short_side(PREPROCESSING) == 298
+@pytest.mark.parametrize("crop", [0.875, 1])
+def test_a_photo_is_looked_at_in_the_square_that_the_network_is_tested_with(crop: float) -> None:
+    preprocessing = replace(PREPROCESSING, crop=crop)
+    picture = corners(400, 300)
+
+    (square,) = read_squares(encode(picture, Format.PNG), Format.PNG, preprocessing, max_pixels=10**6)
+
+    assert np.array_equal(square, preprocessing.pixels(picture))

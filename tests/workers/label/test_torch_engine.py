@@ -1,12 +1,17 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from photofleet.settings import LabelSettings
+from workers.label import torch_engine
 from workers.label.engine import OutOfMemory
+from workers.label.models import ModelError, load_model
 from workers.label.preprocessing import Preprocessing
-from workers.label.torch_engine import FromPixels, TorchEngine, padded
+from workers.label.torch_engine import FromPixels, TorchEngine, cuda_engine, out_of_memory, padded
 
 PREPROCESSING = Preprocessing(4, 0.875, Image.Resampling.BICUBIC, (0, 100, 200), (1, 2, 4))
 CPU = torch.device("cpu")
@@ -15,6 +20,13 @@ CPU = torch.device("cpu")
 class Greedy(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+class Summed(nn.Module):
+    """One whose numbers outgrow 16 bits where most of a picture is brighter than its `mean`."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1).sum(dim=1, keepdim=True) * torch.tensor([40.0, -40.0], dtype=images.dtype)
 
 
 class Flattened(nn.Module):
@@ -35,6 +47,75 @@ def pictures() -> np.ndarray:
 def test_a_gpu_that_has_no_room_is_told_from_other_errors(pictures: np.ndarray) -> None:
     with pytest.raises(OutOfMemory, match="CUDA out of memory"):
         TorchEngine(FromPixels(Greedy(), PREPROCESSING), CPU)(pictures)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 14.56 GiB",
+        "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported at some other API call",
+        "CUDA driver error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        "The following operation failed in the TorchScript interpreter.\nTraceback of TorchScript:\n"
+        "RuntimeError: CUDA out of memory. Tried to allocate 2.00 GiB",
+    ],
+)
+def test_full_memory_is_known_by_what_torch_and_the_libraries_below_it_say(words: str) -> None:
+    full = out_of_memory(RuntimeError(words))
+
+    assert full
+    assert str(full) in words.splitlines()
+
+
+def test_full_memory_is_known_where_it_broke_a_recording_off() -> None:
+    error = RuntimeError("CUDA error: operation failed due to a previous error during capture")
+    error.__context__ = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    assert str(out_of_memory(error)) == "CUDA out of memory. Tried to allocate 20.00 MiB"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CUDA error: an illegal memory access was encountered",
+        "CUDA error: device-side assert triggered",
+        "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx(...)`",
+        "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED",
+        "mat1 and mat2 shapes cannot be multiplied (2x48 and 12x6)",
+    ],
+)
+def test_a_smaller_batch_is_no_help_against_other_errors(words: str) -> None:
+    assert out_of_memory(RuntimeError(words)) is None
+
+
+def test_a_gpu_that_is_full_at_the_start_is_said_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OutOfMemory("CUDA out of memory.")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch_engine, "cuda_engine", full)
+    settings = LabelSettings(label_device="cuda", label_cache=tmp_path)
+
+    with pytest.raises(ModelError, match=r"PHOTOFLEET_LABEL_DEVICE: the GPU has no room for the network: CUDA out of"):
+        load_model(settings)
+
+
+def test_a_network_whose_numbers_outgrow_16_bits_on_pictures_gets_32(
+    pictures: np.ndarray, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(torch_engine, "CudaEngine", TorchEngine)
+    network = FromPixels(Summed(), PREPROCESSING)
+    grey, white = np.full_like(pictures, 100), np.full_like(pictures, 255)
+
+    assert cuda_engine(network, CPU, grey) is not None
+    assert not caplog.messages
+
+    engine = cuda_engine(network, CPU, white)
+
+    assert np.isfinite(engine(white).logits).all()
+    assert "it works in 32" in caplog.text
 
 
 def test_the_embedding_is_what_the_last_linear_layer_sees(pictures: np.ndarray) -> None:
