@@ -7,6 +7,9 @@
 # Two variables are for companies that do not fetch from Amazon, and for tests that cannot:
 #   AGENTS_URL   where Amazon's agents are mirrored: NAME/VERSION/NAME.deb below it, each with its .sig, and NAME/NAME.asc
 #   AGENTS_KEYS  a folder with NAME.asc, the keys of a company that signs them anew, to trust in place of Amazon's
+# Three settings of the service say what an image of the label fleet labels with, if not with the network that comes
+# with us: PHOTOFLEET_LABEL_MODEL, PHOTOFLEET_LABEL_WEIGHTS (a file here, or in S3 where this machine may read it) and
+# PHOTOFLEET_LABEL_WEIGHTS_SHA256. They and the network are in the image then.
 set -Eeuo pipefail
 umask 022
 
@@ -52,6 +55,7 @@ main() {
     # shellcheck source-path=SCRIPTDIR source=versions.env
     source "$RELEASE/ami/versions.env"
     check_machine
+    check_weights
     trap 'refuse "The bake stopped at line $LINENO, at: $BASH_COMMAND. Its last lines above say why."' ERR
 
     # From here on, and until all is done, this is no image: it would refuse to boot.
@@ -60,6 +64,7 @@ main() {
     install_agents
     install_environment
     install_files
+    install_network
     configure
     clean
     echo "$RELEASE_VERSION" >$HOME_FOLDER/baked
@@ -96,6 +101,12 @@ check_machine() {
     DISTRIBUTION=${found%% *}
     free=$(df --block-size=MB --output=avail / | tr -dc '0-9')
     ((free >= needed)) || refuse "The role $ROLE takes $needed MB, and / has $free MB free; take a larger disk."
+}
+
+check_weights() {
+    local weights=${PHOTOFLEET_LABEL_WEIGHTS-}
+    [[ -z $weights || $weights == s3://* || ($weights == /* && -f $weights) ]] ||
+        refuse "PHOTOFLEET_LABEL_WEIGHTS=$weights is no file here; write its whole path, or s3://bucket/key."
 }
 
 apt() {
@@ -194,10 +205,6 @@ install_environment() {
         label-*) programs+=,workers.label.preparation,workers.drain.watch ;;
     esac
     $VENV/bin/python -I -c "import $programs"
-    if [[ $ROLE == label-cpu ]]; then
-        step "Choosing the network's engine"
-        PHOTOFLEET_LABEL_CACHE=$HOME_FOLDER/models $VENV/bin/photofleet models prepare
-    fi
 }
 
 install_files() {
@@ -222,6 +229,29 @@ install_files() {
     install --mode 644 "$RELEASE/sbom/$ROLE.cdx.json" $HOME_FOLDER/sbom.cdx.json
     echo "$ROLE" >$HOME_FOLDER/role
     echo "$RELEASE_VERSION" >$HOME_FOLDER/version
+}
+
+# What the label fleet labels with, and the settings that lead to it, which the boot hands on to its programs.
+install_network() {
+    local models=$HOME_FOLDER/models settings=$HOME_FOLDER/label.env weights=${PHOTOFLEET_LABEL_WEIGHTS-}
+    rm -rf $models $settings
+    [[ $ROLE == label-* ]] || return 0
+    step "Making the network ready"
+    mkdir $models
+    if [[ $weights == /* ]]; then
+        install --mode 644 --target-directory $models "$weights"
+        case $weights in
+            *.pt | *.pt2) install --mode 644 --target-directory $models "${weights%.*}".{toml,txt} ;;
+        esac
+        export PHOTOFLEET_LABEL_WEIGHTS=$models/${weights##*/}
+    fi
+    # To which a network in S3 is fetched, now and never again.
+    export PHOTOFLEET_LABEL_CACHE=$models
+    env | grep -E '^PHOTOFLEET_LABEL_(CACHE|MODEL|WEIGHTS|WEIGHTS_SHA256)=.' | sort >$settings
+    # What a GPU needs is found out where there is one.
+    [[ $ROLE == label-gpu ]] || $VENV/bin/photofleet models prepare
+    # No fleet is to label with what does not see what is there.
+    $VENV/bin/photofleet models check
 }
 
 configure() {

@@ -44,6 +44,11 @@ def _path_or_object(value: str) -> str:
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/]+(/.*)?$")]
 
 
+def is_program(weights: str | Path) -> bool:
+    """Whether a file of weights is a network of one's own, with its code."""
+    return Path(weights).suffix in (".pt", ".pt2")
+
+
 class LabelSettings(BaseSettings):
     """What the label fleet labels with: all that its network needs to know, wherever it is made ready."""
 
@@ -81,7 +86,9 @@ class LabelSettings(BaseSettings):
         description="The confidence from which a label is kept, between 0 and 1; what is shown has thresholds of its "
         "own, from this one up.",
     )
-    label_limit: int = Field(5, ge=1, le=20, description="The most labels the network may give one photo.")
+    label_limit: int = Field(
+        5, ge=1, le=20, description="The most labels the network may give one photo, beside what these are kinds of."
+    )
 
     @model_validator(mode="after")
     def _check_weights(self) -> Self:
@@ -92,7 +99,7 @@ class LabelSettings(BaseSettings):
         elif self.label_weights_sha256 is None:
             if self.label_weights.startswith("s3://"):
                 raise ValueError(f"{sha256} must be set, as {weights} is in S3")
-            if self.label_weights.endswith((".pt", ".pt2")):
+            if is_program(self.label_weights):
                 raise ValueError(
                     f"{sha256} must be set, as a .pt or .pt2 file is code, which is only run if it is known"
                 )

@@ -15,6 +15,7 @@ class Files:
         image, configuration, self.run = root / "opt/photofleet", root / "etc/photofleet", root / "run/photofleet"
         self.baked = image / "baked"
         self.image_role = image / "role"
+        self.image_settings = image / "label.env"
         self.boot = configuration / "boot.env"
         self.settings = configuration / "settings.env"
         self.environment = self.run / "environment"

@@ -26,7 +26,9 @@ def prepare(root: Path) -> Part:
     for disk in files.disks:
         _check_space(disk)
     part = Part.read(files)
-    variables = read_variables(files.settings)
+    # An image of the label fleet brings those of its network.
+    image = read_variables(files.image_settings) if files.image_settings.exists() else {}
+    variables = image | read_variables(files.settings)
     settings = _check_settings(variables, files.settings)
     instance_id = ask_instance_id(settings.metadata_url)
     files.marks.unlink(missing_ok=True)

@@ -8,13 +8,14 @@ build {
   }
 
   provisioner "file" {
-    sources     = [var.release, "${var.release}.sha256"]
+    sources     = concat([var.release, "${var.release}.sha256"], local.weights)
     destination = "/var/tmp/"
   }
 
   provisioner "shell" {
-    execute_command = local.as_root
-    inline          = concat(local.unpack, ["photofleet-*/ami/provision.sh label-gpu"], local.clean)
+    execute_command  = local.as_root
+    environment_vars = local.network
+    inline           = concat(local.unpack, ["photofleet-*/ami/provision.sh label-gpu"], local.clean)
   }
 
   post-processors {

@@ -39,6 +39,29 @@ variable "publish" {
   description = "Whether the next update of the stacks takes the image, through the parameter /photofleet/images/TIER."
 }
 
+variable "label_model" {
+  type        = string
+  default     = ""
+  description = "What the label image labels with, as PHOTOFLEET_LABEL_MODEL says; EfficientNet-Lite2 if it is not said."
+}
+
+variable "label_weights" {
+  type        = string
+  default     = ""
+  description = "The file with its weights on this machine; beside a .pt or .pt2 file, what belongs to it."
+
+  validation {
+    condition     = can(regex("^([^']*\\.(pth|pt|pt2))?$", var.label_weights))
+    error_message = "The weights must be a file whose name ends with .pth, .pt or .pt2."
+  }
+}
+
+variable "label_weights_sha256" {
+  type        = string
+  default     = ""
+  description = "The SHA-256 that this file must have."
+}
+
 data "amazon-parameterstore" "deep_learning" {
   region = var.region
   name   = regex("(?m)^UBUNTU_PARAMETER=(.*)$", file("${path.root}/../versions.env"))[0]
@@ -64,7 +87,19 @@ locals {
     "sha256sum --check --strict ${local.release}.sha256",
     "tar --extract --file ${local.release}",
   ]
-  clean = ["rm -rf /var/tmp/photofleet-*"]
+  clean = concat(["rm -rf /var/tmp/photofleet-*"], [for file in local.weights : "rm -f '/var/tmp/${basename(file)}'"])
+
+  # A network of one's own has two files beside it.
+  weights = distinct(compact([
+    var.label_weights,
+    regex_replace(var.label_weights, "\\.pt2?$", ".toml"),
+    regex_replace(var.label_weights, "\\.pt2?$", ".txt"),
+  ]))
+  network = [
+    "PHOTOFLEET_LABEL_MODEL=${var.label_model}",
+    "PHOTOFLEET_LABEL_WEIGHTS=${var.label_weights == "" ? "" : "/var/tmp/${basename(var.label_weights)}"}",
+    "PHOTOFLEET_LABEL_WEIGHTS_SHA256=${var.label_weights_sha256}",
+  ]
 
   # With the manifest of a bake in MANIFEST, and the part of the service that the image is for in TIER.
   publish = [

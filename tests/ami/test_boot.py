@@ -194,6 +194,21 @@ def test_a_worker_with_a_gpu_has_a_thread_for_each_slot_and_insists_on_the_gpu(
     assert "PHOTOFLEET_LABEL_BATCH=3" in lines, "half of them wait for the GPU while the others are decoded"
 
 
+def test_programs_are_told_of_the_network_that_their_image_brings(instance: Instance, database: str) -> None:
+    _migrate(database)
+    instance.boot["ROLE"] = "label"
+    instance.path("opt/photofleet/role").write_text("label-cpu\n")
+    instance.path("opt/photofleet/label.env").write_text(
+        "PHOTOFLEET_LABEL_MODEL=mine\nPHOTOFLEET_LABEL_WEIGHTS=/models/my own.pth\n"
+    )
+    instance.settings["PHOTOFLEET_DATABASE_URL"] = database
+
+    assert instance.run("prepare").returncode == 0
+
+    lines = (instance.root / "run/photofleet/environment").read_text().splitlines()
+    assert {"PHOTOFLEET_LABEL_MODEL=mine", "PHOTOFLEET_LABEL_WEIGHTS='/models/my own.pth'"} <= set(lines)
+
+
 def test_the_cloudwatch_agent_is_told_whose_logs_and_metrics_it_ships(instance: Instance, database: str) -> None:
     _migrate(database)
     instance.settings["PHOTOFLEET_DATABASE_URL"] = database

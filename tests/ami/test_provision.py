@@ -231,6 +231,13 @@ def test_packer_bakes_a_role_with_the_same_script(role: str) -> None:
     assert not re.search(r"ami-[0-9a-f]{8}|\d\.\d", template)
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_packer_brings_the_network_of_the_label_image_there_and_nowhere_else(role: str) -> None:
+    template = (PACKER / f"{role}.pkr.hcl").read_text(encoding="utf-8")
+    for line in (r"sources += concat\(.*, local\.weights\)", r"environment_vars += local\.network"):
+        assert bool(re.search(line, template)) == role.startswith("label-")
+
+
 def test_packer_has_a_template_for_each_role_and_takes_versions_from_their_file() -> None:
     assert {path.name for path in PACKER.iterdir()} == {"shared.pkr.hcl", *(f"{role}.pkr.hcl" for role in ROLES)}
     shared = (PACKER / "shared.pkr.hcl").read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """What Image Builder bakes from what and with which rights; and its steps, which run here."""
 
 import subprocess
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
@@ -33,10 +34,11 @@ def steps(**parameters: str) -> dict[str, Any]:
     return {step["name"]: step["inputs"] for phase in document["phases"] for step in phase["steps"]}
 
 
-def bake(folder: Path, digest: str) -> subprocess.CompletedProcess[str]:
+def bake(folder: Path, digest: str, network: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
     """Run the step that bakes the web image of the release in a folder."""
     (commands,) = steps(ReleaseDigest=digest)["Bake"]["commands"]
-    commands = commands.replace("{{ Role }}", "web").replace("/var/tmp", str(folder))  # noqa: S108 - it is replaced
+    commands = commands.replace("{{ Role }}", "web").replace("{{ Network }}", " ".join(network))
+    commands = commands.replace("/var/tmp", str(folder))  # noqa: S108 - it is replaced
     return subprocess.run(("bash", "-c", commands), capture_output=True, text=True, check=False)
 
 
@@ -45,7 +47,7 @@ def release(tmp_path: Path) -> Path:
     """A release whose script notes for which role it was run."""
     script = tmp_path / RELEASE / "ami" / "provision.sh"
     script.parent.mkdir(parents=True)
-    script.write_text(f'#!/bin/sh\necho "$1" >{tmp_path}/baked\n', encoding="utf-8")
+    script.write_text(f'#!/bin/sh\necho "$1" >{tmp_path}/baked\nenv >{tmp_path}/environment\n', encoding="utf-8")
     script.chmod(0o755)
     folder = tmp_path / "instance"
     folder.mkdir()
@@ -76,6 +78,52 @@ def test_the_steps_are_scripts() -> None:
             subprocess.run(("bash", "-n", "-c", command), check=True)
 
 
+WEIGHTS = {"LabelModel": "mine", "LabelWeights": "own.pt", "LabelWeightsDigest": "1" * 64}
+
+
+def network(**parameters: str) -> list[str]:
+    """The settings of the network that the label image is baked with."""
+    (component,) = launched(**parameters)["LabelRecipe"]["Components"]
+    given = {parameter["Name"]: parameter["Value"] for parameter in component["Parameters"]}
+    (settings,) = given["Network"]
+    return settings.split()
+
+
+def readable(path: str, **parameters: str) -> bool:
+    """Whether the instance that bakes may read an object."""
+    (policy,) = launched(**parameters)["InstanceRole"]["Policies"]
+    arn = f"arn:aws:s3:::{path}"
+    statements = policy["PolicyDocument"]["Statement"]
+    return any(body["Action"] == "s3:GetObject" and fnmatchcase(arn, body["Resource"]) for body in statements)
+
+
+def test_the_label_image_is_baked_with_the_network_that_the_stack_names(release: Path, tmp_path: Path) -> None:
+    assert network() == ["PHOTOFLEET_LABEL_MODEL=efficientnet_lite2"]
+    assert network(**WEIGHTS) == [
+        "PHOTOFLEET_LABEL_MODEL=mine",
+        "PHOTOFLEET_LABEL_WEIGHTS=s3://example-releases/releases/weights/own.pt",
+        f"PHOTOFLEET_LABEL_WEIGHTS_SHA256={'1' * 64}",
+    ]
+
+    assert bake(release.parent, sha256(release.read_bytes()).hexdigest(), network(**WEIGHTS)).returncode == 0
+
+    assert {*network(**WEIGHTS)} <= {*(tmp_path / "environment").read_text(encoding="utf-8").splitlines()}
+
+
+@pytest.mark.parametrize("name", ["own.pt", "own.toml", "own.txt"])
+def test_an_instance_that_bakes_may_read_the_weights_and_what_lies_beside_them_alone(name: str) -> None:
+    assert readable(f"example-releases/releases/weights/{name}", **WEIGHTS)
+    assert not readable(f"example-releases/releases/weights/{name}")
+    assert not readable(f"example-releases/releases/weights/an-{name}", **WEIGHTS)
+    assert not readable(f"example-releases/{name}", **WEIGHTS)
+
+
+def test_another_network_in_the_same_release_makes_another_recipe() -> None:
+    one, other = (launched(**WEIGHTS | {"LabelWeightsDigest": digit * 64}) for digit in "12")
+    assert one["Component"] == other["Component"]
+    assert one["LabelRecipe"]["Name"] != other["LabelRecipe"]["Name"]
+
+
 @pytest.mark.parametrize(
     ("accelerator", "role", "device"), [("cpu", "label-cpu", "/dev/xvda"), ("gpu", "label-gpu", "/dev/sda1")]
 )
@@ -83,7 +131,7 @@ def test_the_label_image_is_baked_for_the_processor_that_the_stacks_have(
     accelerator: str, role: str, device: str
 ) -> None:
     recipe = launched(LabelAccelerator=accelerator)["LabelRecipe"]
-    assert recipe["Components"][0]["Parameters"] == [{"Name": "Role", "Value": [role]}]
+    assert recipe["Components"][0]["Parameters"][0] == {"Name": "Role", "Value": [role]}
     assert [disk["DeviceName"] for disk in recipe["BlockDeviceMappings"]] == [device]
     assert ("deeplearning" in recipe["ParentImage"]) == (accelerator == "gpu")
 

@@ -30,6 +30,15 @@ def test_an_image_says_what_it_is(baked: Image, note: Note) -> None:
     assert (baked.root / "opt/photofleet/sbom.cdx.json").exists()
 
 
+def test_the_label_image_brings_its_network_ready(label_image: Image) -> None:
+    settings = (label_image.root / "opt/photofleet/label.env").read_text(encoding="utf-8").split()
+
+    listed = label_image.run("env", *settings, "/opt/photofleet/venv/bin/photofleet", "models", "list").stdout
+
+    assert settings == ["PHOTOFLEET_LABEL_CACHE=/opt/photofleet/models"]
+    assert "Prepared in /opt/photofleet/models: efficientnet_lite2-" in listed
+
+
 def test_what_is_installed_is_what_is_locked_and_nothing_else(baked: Image) -> None:
     code = "import importlib.metadata as m; print('\\n'.join(f'{d.name}=={d.version}' for d in m.distributions()))"
     installed = {
