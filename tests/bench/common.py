@@ -73,10 +73,10 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
         print("  ".join((line[0].ljust(len(first)), *rest)))
 
 
-def write_figures(name: str, figures: Mapping[str, float]) -> None:
-    """Write figures to build/bench/{name}.json, rounded to four significant digits."""
+def write_figures(name: str, figures: Mapping[str, float], **of: str) -> None:
+    """Write figures to build/bench/{name}.json, rounded to four significant digits, and what they are `of`."""
     BUILD.mkdir(parents=True, exist_ok=True)
     path = BUILD / f"{name}.json"
     rounded = {key: float(f"{value:.4g}") for key, value in figures.items()}
-    path.write_text(json.dumps({"figures": rounded}, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({**of, "figures": rounded}, indent=2) + "\n", encoding="utf-8")
     print(f"\nWritten to {path}")

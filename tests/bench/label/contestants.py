@@ -1,9 +1,8 @@
 """The ways from a JPEG's bytes to scores: a tutorial's, the strongest peer's, and ours. All with one thread."""
 
-import warnings
+import tempfile
 from collections.abc import Callable, Mapping
 from io import BytesIO
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,23 +12,26 @@ from PIL import Image
 
 from photofleet.images.formats import Format
 from photofleet.settings import LabelSettings
+from tests.bench.common import BUILD
+from tests.bench.label.measured import MAX_PIXELS, ready_model
+from tests.conftest import MODELS
 from workers.label.efficientnet_lite import EfficientNetLite2
 from workers.label.engine import Batch
 from workers.label.exporting import export
-from workers.label.models import Model, load_model
+from workers.label.models import Model
 from workers.label.onnx_engine import OnnxEngine
-from workers.label.preparation import prepare
-from workers.label.squares import read_squares
+from workers.label.squares import read_squares, read_squares_of_stranger
 from workers.label.torch_networks import load_network
 from workers.label.weights import read_weights
 
-PLAIN_TORCH, ONNXRUNTIME, OURS, OURS_FROM_RENDITION = (
+PLAIN_TORCH, ONNXRUNTIME, OURS, OURS_FROM_RENDITION, OURS_IN_SANDBOX = (
     "plain torch loop",
     "onnxruntime fp32, scaled decode",
     "ours, from the original",
     "ours, from the 1280-px rendition",
+    "the same, decoded in the sandbox",
 )
-MAX_PIXELS = 200_000_000
+FROM_RENDITION = (OURS_FROM_RENDITION, OURS_IN_SANDBOX)
 
 Logits = NDArray[np.float32]
 
@@ -42,19 +44,15 @@ class Contestants(NamedTuple):
     networks: Mapping[str, Callable[[Batch], Logits]]
 
 
-def contestants(folder: Path) -> Contestants:
-    """Everyone, ready to run; what ours has prepared is in a folder, and is prepared again only if it has to be."""
-    settings = LabelSettings(label_device="cpu", label_cache=folder)
-    model = load_model(settings)
-    if model.engine_name.startswith("torch"):
-        print("Preparing our engine", flush=True)
-        prepare(settings)
-        model = load_model(settings)
+def contestants() -> Contestants:
+    """Everyone, ready to run."""
+    settings = LabelSettings(label_device="cpu", label_cache=MODELS)
+    model = ready_model(settings)
     weights = read_weights(settings)
-    exported = folder / "peer.onnx"
+    exported = BUILD / "label-peer.onnx"
     network = load_network(settings, weights)
     export(network.module, exported)
-    session = OnnxEngine(exported)
+    session = OnnxEngine(exported.read_bytes())
     plain = EfficientNetLite2().eval()
     tensors = torch.load(weights.path, weights_only=True)
     plain.load_state_dict(dict(zip(plain.state_dict(), tensors.values(), strict=True)))
@@ -82,6 +80,12 @@ def contestants(folder: Path) -> Contestants:
         pictures = read_squares(photo, Format.JPEG, model.preprocessing, max_pixels=MAX_PIXELS)
         return model.classify(pictures).logits
 
+    def ours_in_sandbox(photo: bytes) -> Logits:
+        with tempfile.TemporaryFile() as file:
+            file.write(photo)
+            pictures = read_squares_of_stranger(file, Format.JPEG, model.preprocessing, max_pixels=MAX_PIXELS)
+        return model.classify(pictures).logits
+
     def torch_network(batch: Batch) -> Logits:
         with torch.no_grad():
             images = (torch.from_numpy(batch).permute(0, 3, 1, 2).float() - 127) / 128
@@ -90,23 +94,16 @@ def contestants(folder: Path) -> Contestants:
 
     return Contestants(
         model,
-        {PLAIN_TORCH: plain_torch, ONNXRUNTIME: onnxruntime, OURS: ours, OURS_FROM_RENDITION: ours},
+        {
+            PLAIN_TORCH: plain_torch,
+            ONNXRUNTIME: onnxruntime,
+            OURS: ours,
+            OURS_FROM_RENDITION: ours,
+            OURS_IN_SANDBOX: ours_in_sandbox,
+        },
         {
             "torch fp32": torch_network,
             "onnxruntime fp32": lambda batch: session(batch).logits,
             f"ours ({model.engine_name})": lambda batch: model.classify(batch).logits,
         },
     )
-
-
-def rendition(photo: bytes) -> bytes:
-    """What the resize fleet makes of a photo for screens: 1280 px wide, upright, in JPEG."""
-    from PIL import ImageOps
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        image = ImageOps.exif_transpose(Image.open(BytesIO(photo))).convert("RGB")
-    image.thumbnail((1280, 1280 * 100), Image.Resampling.LANCZOS)
-    output = BytesIO()
-    image.save(output, "JPEG", quality=80)
-    return output.getvalue()

@@ -3,7 +3,8 @@
 A real worker of the label fleet works through a queue of photos, against an embedded AWS and an embedded PostgreSQL on
 the same machine: it fetches each picture, decodes it, classifies it and stores its labels. The bare network classifies
 pictures that are already in memory, in batches of the size that suits it best; on the CPU, in as many processes as the
-worker has. How near the worker comes to that is what all else about a photo costs.
+worker has, and on a GPU recorded, with pictures that are there already (tests/bench/label/gpu.py). How near the worker
+comes to that is what all else about a photo costs.
 
 With a GPU (on one with 16 cores, say):
 
@@ -19,14 +20,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from io import BytesIO
 from statistics import median
 from uuid import UUID
 
 import numpy as np
-from PIL import Image, ImageOps
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -38,15 +37,18 @@ from photofleet.catalog.models import DONE, FAILED, LABEL, Stage
 from photofleet.catalog.results import StoredRendition, record_renditions
 from photofleet.settings import read_label_settings
 from tests.bench.common import logged, print_table, write_figures
+from tests.bench.label.gpu import replays_per_second
+from tests.bench.label.measured import ready_model, rendition
 from tests.bench.resize.photos import find_photos
 from tests.bench.resize_task import service, upload_photo
-from tests.conftest import running
+from tests.conftest import MODELS, running
 from tests.photofleet.catalog.factories import create_photo
 from workers.label.models import load_model
+from workers.resize.results import Rendition
 
-SIDE = 1280
+BATCHES = (1, 2, 4, 8, 16)
 SECONDS = 2.0
-"""For which the bare network is measured at each size of batch."""
+"""For which the bare network is measured at each size of batch, on the CPU."""
 
 
 def main() -> None:
@@ -60,7 +62,11 @@ def main() -> None:
     parser.add_argument("--originals", action="store_true", help="without renditions")
     parser.add_argument("--bare", action="store_true", help="measure the bare network alone, in this process")
     options = parser.parse_args()
-    os.environ |= {"PHOTOFLEET_LABEL_DEVICE": options.device, "PHOTOFLEET_LABEL_BATCH": str(options.batch)}
+    os.environ |= {
+        "PHOTOFLEET_LABEL_CACHE": str(MODELS),
+        "PHOTOFLEET_LABEL_DEVICE": options.device,
+        "PHOTOFLEET_LABEL_BATCH": str(options.batch),
+    }
     if options.device == "cpu":
         os.environ["OMP_NUM_THREADS"] = "1"  # as the fleet has it: a process has a core
     if options.bare:
@@ -69,17 +75,18 @@ def main() -> None:
     has_gpu = options.device == "cuda"
     pool = options.pool or ("threads" if has_gpu else "prefork")
     command = worker_command(pool, 2 * options.batch if pool == "threads" else options.processes)
+    engine = ready_model(read_label_settings()).engine_name
     bare = best_bare(1 if has_gpu else options.processes)
     with service():
         photos = upload_all(options.photos, has_rendition=not options.originals)
         rate = labelled_per_second(command, photos)
     best = max(bare.values())
-    print_table(["", "photos a second"], [["bare network", best], ["messages to stored labels", rate]])
+    print_table(["", "photos a second"], [[f"bare network ({engine})", best], ["messages to stored labels", rate]])
     print(f"\n{rate / best:.0%} of the bare network; AWS and the database are on the same {os.cpu_count()} cores")
     kind = f"{options.device}-{pool}{'-originals' if options.originals else ''}"
     found = {f"network_batch_{size}_per_s": value for size, value in bare.items()}
     ours = {"service_per_s": rate, "service_vs_network": rate / best}
-    write_figures(f"label-service-{kind}", found | ours)
+    write_figures(f"label-service-{kind}", found | ours, engine=engine)
 
 
 def worker_command(pool: str, slots: int) -> Sequence[str]:
@@ -91,21 +98,23 @@ def worker_command(pool: str, slots: int) -> Sequence[str]:
     )
 
 
-def bare_rates() -> dict[int, float]:
+def bare_rates() -> Mapping[int, float]:
     """Pictures a second of the network in this process, by the size of its batches."""
-    model = load_model(read_label_settings())
+    settings = read_label_settings()
+    if settings.label_device == "cuda":
+        return replays_per_second(settings)
+    model = load_model(settings)
     size = model.preprocessing.size
     rates = {}
-    for count in [2**power for power in range(9)]:
-        if model.engine_name.startswith("torch on") or count <= 16:
-            batch = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
-            model.classify(batch)  # to warm up
-            times, end = [], time.perf_counter() + SECONDS
-            while time.perf_counter() < end or len(times) < 3:
-                began = time.perf_counter()
-                model.classify(batch)
-                times.append(time.perf_counter() - began)
-            rates[count] = count / median(times)
+    for count in BATCHES:
+        batch = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
+        model.classify(batch)  # to warm up
+        times, end = [], time.perf_counter() + SECONDS
+        while time.perf_counter() < end or len(times) < 3:
+            began = time.perf_counter()
+            model.classify(batch)
+            times.append(time.perf_counter() - began)
+        rates[count] = count / median(times)
     return rates
 
 
@@ -126,26 +135,16 @@ def upload_all(count: int, *, has_rendition: bool) -> list[UUID]:
     originals = [photo.path.read_bytes() for photo in find_photos(os.environ.get("PHOTOS"))]
     if not has_rendition:
         return [upload_photo(originals[number % len(originals)]) for number in range(count)]
-    renditions = [rendition_of(data) for data in originals]
-    return [upload_rendition(*renditions[number % len(renditions)]) for number in range(count)]
+    renditions = [rendition(data) for data in originals]
+    return [upload_rendition(renditions[number % len(renditions)]) for number in range(count)]
 
 
-def rendition_of(data: bytes) -> tuple[bytes, tuple[int, int]]:
-    """A photo as the resize fleet makes it for a box of SIDE pixels, and its size."""
-    with Image.open(BytesIO(data)) as image:
-        picture = ImageOps.exif_transpose(image).convert("RGB")
-        picture.thumbnail((SIDE, SIDE))
-        file = BytesIO()
-        picture.save(file, "JPEG", quality=80)
-        return file.getvalue(), picture.size
-
-
-def upload_rendition(data: bytes, size: tuple[int, int]) -> UUID:
+def upload_rendition(made: Rendition) -> UUID:
     """Have a new photo wait that has a rendition, and no original, which nobody is to ask for."""
     photo_id = uuid7()
-    key = storage.rendition_key(photo_id, "w1280", "bench", "jpg")
-    storage.put_rendition(key, data, "image/jpeg")
-    stored = StoredRendition("w1280", "jpeg", *size, len(data), key, "fit")
+    key = storage.rendition_key(photo_id, made.spec.name, "bench", "jpg")
+    storage.put_rendition(key, made.data, "image/jpeg")
+    stored = StoredRendition(made.spec.name, "jpeg", made.width, made.height, len(made.data), key, "fit")
     with Session(get_engine()) as session:
         create_photo(session, id=photo_id, owner=str(photo_id))
         record_renditions(session, photo_id, [stored], preview=None, colour="#000000", revision="bench")
