@@ -7,6 +7,8 @@ from collections.abc import Callable
 from sqlalchemy.exc import SQLAlchemyError
 
 from photofleet.broker.control import prune_mailboxes
+from photofleet.catalog.database import get_engine
+from photofleet.catalog.searchable import bring_up_to_date
 from photofleet.clients import AWS_ERRORS
 from photofleet.operations.metrics import emit
 from photofleet.operations.outages import Outage
@@ -19,18 +21,27 @@ logger = logging.getLogger(__name__)
 METRICS_INTERVAL_S = 60
 """CloudWatch keeps ordinary metrics by the minute."""
 
+FOLLOW_INTERVAL_S = 5
+"""An operator who has set a threshold looks what it does."""
+
 PRUNE_INTERVAL_S = 600
 
 
 def keep_house(stop: threading.Event) -> None:
-    """Announce overdue photos, log metrics, and delete the mailboxes of dead workers, until told to stop."""
+    """Do all chores again and again, until told to stop: announce overdue photos, for one."""
     for chore, interval in (
         (sweep, get_settings().sweep_interval),
+        (follow_labels, FOLLOW_INTERVAL_S),
         (log_metrics, METRICS_INTERVAL_S),
         (prune, PRUNE_INTERVAL_S),
     ):
         threading.Thread(target=_repeat, args=(chore, interval, stop), name=chore.__name__, daemon=True).start()
     stop.wait()
+
+
+def follow_labels() -> None:
+    """Have photos found by what their labels mean now."""
+    bring_up_to_date(get_engine())
 
 
 def log_metrics() -> None:

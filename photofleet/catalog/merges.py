@@ -7,6 +7,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Select,
     Text,
     Values,
     column,
@@ -36,18 +37,25 @@ def move_merged(engine: Engine) -> None:
     it: whoever said so has let that stand. What is broken off is done by the next call.
     """
     merged = {other: label.id for label in load_taxonomy() for other in label.merged}
-    borne = select(PhotoLabel.photo_id).where(PhotoLabel.label_id.in_(merged))
-    judged = select(Correction.photo_id).where(Correction.label_id.in_(merged))
+    for label_id in merged:
+        borne = select(PhotoLabel.photo_id).where(PhotoLabel.label_id == label_id).limit(SPAN)
+        judged = select(Correction.photo_id).where(Correction.label_id == label_id).limit(SPAN)
+        for bearing in (borne, judged):
+            while _move(engine, bearing, merged):
+                pass
+
+
+def _move(engine: Engine, bearing: Select[UUID], merged: Mapping[str, str]) -> bool:
+    """Do it for some photos; whether there were any."""
     # Locked as by all who change photos' labels, in the same order.
-    affected = select(Photo.id).where(Photo.id.in_(borne.union(judged))).order_by(Photo.id).limit(SPAN)
-    while True:
-        with engine.begin() as connection:
-            photos = connection.scalars(affected.with_for_update(key_share=True)).all()
-            if not photos:
-                return
+    affected = select(Photo.id).where(Photo.id.in_(bearing)).order_by(Photo.id).with_for_update(key_share=True)
+    with engine.begin() as connection:
+        photos = connection.scalars(affected).all()
+        if photos:
             _move_labels(connection, photos, merged)
             _move_corrections(connection, photos, merged)
             _delete_removed(connection, photos, set(merged.values()))
+    return bool(photos)
 
 
 def _move_labels(connection: Connection, photos: Sequence[UUID], merged: Mapping[str, str]) -> None:

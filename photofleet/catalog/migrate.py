@@ -15,14 +15,16 @@ from sqlalchemy.exc import OperationalError
 
 from photofleet.catalog.merges import move_merged
 from photofleet.catalog.roles import grant_rights
-from photofleet.catalog.searchable import bring_up_to_date
 from photofleet.catalog.taxonomy_tables import store_taxonomy
 
 _LOCK = 5_073_684
 """The advisory lock under which one process at a time migrates; the number means nothing."""
 
+_TAXONOMY = "0004"
+"""The migration from which on the taxonomy's tables are as this version knows them: later ones go by the taxonomy."""
+
 _TABLES = "0005"
-"""The migration from which on all tables are there that the taxonomy and the users' rights need."""
+"""The migration from which on all tables are there of which users have rights."""
 
 _ATTEMPTS = 60
 _PAUSE_S = 1
@@ -59,16 +61,19 @@ def _migrate(engine: Engine, *, with_roles: bool) -> None:
             # A version from before the database's may boot, as in a roll-back: it finds all that it needs.
             if not is_newer:
                 # The schema is current only after the last migration: by then, it has its taxonomy and users, too.
-                upgrade_schema(connection, _TABLES)
+                upgrade_schema(connection, _TAXONOMY)
                 connection.commit()  # Alembic's look at the version, where nothing was missing
                 with connection.begin():
                     connection.execute(text("SET LOCAL lock_timeout = '3s'"))
                     store_taxonomy(connection)
-                    if with_roles:
+                upgrade_schema(connection, _TABLES)
+                connection.commit()
+                if with_roles:
+                    with connection.begin():
+                        connection.execute(text("SET LOCAL lock_timeout = '3s'"))
                         grant_rights(connection)
                 upgrade_schema(connection)
                 move_merged(engine)
-                bring_up_to_date(engine)
         finally:
             connection.rollback()
             with connection.begin():

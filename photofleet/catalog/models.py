@@ -16,7 +16,6 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Text,
-    false,
     func,
     text,
 )
@@ -164,8 +163,8 @@ class Label(Base):
     """A node of the taxonomy: something that a photo can show, with the words for it.
 
     Models' labels are shown from `threshold` on, which comes with the taxonomy, unless an operator has set another.
-    `number` stands for it where an id would take too much room, and differs from database to database. `outdated`: the
-    search still goes by what it meant before (see searchable.py).
+    `number` stands for it where an id would take too much room, and differs from database to database. `outdated`: how
+    often its meaning has changed without the search following yet (see searchable.py).
     """
 
     __tablename__ = "labels"
@@ -179,7 +178,7 @@ class Label(Base):
     threshold: Mapped[float] = mapped_column(server_default="0")
     adjusted_threshold: Mapped[float | None]
     number: Mapped[int] = mapped_column(Identity(always=True))
-    outdated: Mapped[bool] = mapped_column(server_default=false())
+    outdated: Mapped[int] = mapped_column(server_default="0")
 
     @hybrid_property
     def least_confidence(self) -> float:

@@ -18,9 +18,10 @@ SPAN = 1000
 def outdate(connection: Connection | Session, label_ids: Collection[str]) -> None:
     """Note in the caller's transaction that photos with these labels are to be found otherwise than until now.
 
-    Once it is committed, `bring_up_to_date` has to follow.
+    Some seconds after it is committed, housekeeping does what follows from that.
     """
-    connection.execute(update(Label).where(Label.id.in_(label_ids)).values(outdated=True))
+    more = {"outdated": Label.outdated + 1}
+    connection.execute(update(Label).where(Label.id.in_(label_ids)).values(more))
 
 
 def bring_up_to_date(engine: Engine) -> None:
@@ -28,22 +29,28 @@ def bring_up_to_date(engine: Engine) -> None:
 
     It works in short transactions and keeps nobody waiting for long. What is broken off is done by the next call.
     """
+    wanted = select(Label.id, Label.outdated).where(Label.outdated > 0).order_by(Label.id)
     with engine.connect() as connection:
-        outdated = connection.scalars(select(Label.id).where(Label.outdated).order_by(Label.id)).all()
-        if not outdated:
-            return
-        connection.commit()
-        # Who began to label photos before the change may go by what was. Once they have ended, all go by what is.
-        connection.execute(text("LOCK TABLE photo_labels IN SHARE ROW EXCLUSIVE MODE"))
-        connection.commit()
-        for label_id in outdated:
-            last: UUID | None = None
-            while photos := _span(connection, label_id, last):
-                connection.execute(select(func.make_searchable(photos)))
-                connection.commit()
-                last = photos[-1]
-            connection.execute(update(Label).where(Label.id == label_id).values(outdated=False))
+        while outdated := connection.execute(wanted).all():
             connection.commit()
+            # Who began to label photos before the change may go by what was. Once they have ended, all go by what is.
+            connection.execute(text("SET LOCAL lock_timeout = '3s'"))
+            connection.execute(text("LOCK TABLE photo_labels IN SHARE ROW EXCLUSIVE MODE"))
+            connection.commit()
+            for label_id, times in outdated:
+                _make_searchable(connection, label_id)
+                # Where it has changed again meanwhile, all is to be done again.
+                unchanged = Label.id == label_id, Label.outdated == times
+                connection.execute(update(Label).where(*unchanged).values(outdated=0))
+                connection.commit()
+
+
+def _make_searchable(connection: Connection, label_id: str) -> None:
+    last: UUID | None = None
+    while photos := _span(connection, label_id, last):
+        connection.execute(select(func.make_searchable(photos)))
+        connection.commit()
+        last = photos[-1]
 
 
 def _span(connection: Connection, label_id: str, last: UUID | None) -> Sequence[UUID]:

@@ -1,17 +1,17 @@
 """The taxonomy in the database: labels, the words for them, and what is a kind of what."""
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from photofleet.catalog.models import Label, LabelAncestor, LabelTerm
 from photofleet.catalog.searchable import outdate
-from photofleet.catalog.taxonomy import Taxonomy, load_taxonomy
+from photofleet.catalog.taxonomy import SILENCED, Taxonomy, load_taxonomy
 
 
 def store_taxonomy(connection: Connection) -> None:
     """Make the tables say what this version's taxonomy says, in the caller's transaction.
 
-    Once it is committed, `bring_up_to_date` has photos found by it.
+    Once it is committed, housekeeping has photos found by it.
 
     A label that has left the taxonomy stays, since photos may bear it, but is found under its name no more.
     """
@@ -35,6 +35,8 @@ def store_taxonomy(connection: Connection) -> None:
             for label in taxonomy
         ],
     )
+    silenced = Label.threshold >= SILENCED  # of which nobody can reset what an operator had set before
+    connection.execute(update(Label).where(silenced).values(adjusted_threshold=None))
     _replace(connection, LabelTerm, _terms(taxonomy))
     moved = {row["label_id"] for row in _replace(connection, LabelAncestor, _ancestors(taxonomy))}
     outdate(connection, (moved | adjusted) & thresholds.keys())

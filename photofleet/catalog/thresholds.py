@@ -37,7 +37,7 @@ def get_label(session: Session, label_id: str) -> Label | None:
 def adjust_threshold(session: Session, label_id: str, threshold: float | None) -> None:
     """Show a label from another confidence on, 0 to 1, or, with None, from the one that the taxonomy says.
 
-    It counts at once wherever labels are shown, and when `bring_up_to_date` has been called, where they are searched.
+    It counts at once wherever labels are shown, and once `bring_up_to_date` has been called where they are searched.
     """
     session.execute(update(Label).where(Label.id == label_id).values(adjusted_threshold=threshold))
     outdate(session, {label_id})

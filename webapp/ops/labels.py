@@ -6,10 +6,9 @@ from typing import Any
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from photofleet.catalog.database import get_engine, transaction
+from photofleet.catalog.database import transaction
 from photofleet.catalog.judgements import judged_labels
 from photofleet.catalog.models import Label
-from photofleet.catalog.searchable import bring_up_to_date
 from photofleet.catalog.taxonomy import SILENCED
 from photofleet.catalog.thresholds import adjust_threshold, get_label, prospects
 from photofleet.catalog.vocabulary import UnclearLabelError, label_called
@@ -68,7 +67,6 @@ def adjust(label_id: str) -> Response | tuple[str, int]:
             abort(409, "No model is believed to see this, so that there is no threshold to set.")
         before = found.least_confidence
         adjust_threshold(session, label_id, threshold)
-    bring_up_to_date(get_engine())
     logger.info("%s (%s): the operator has it shown from %s on, not %s", found.name, label_id, threshold, before)
     return redirect(url_for(".label", label_id=label_id), 303)
 

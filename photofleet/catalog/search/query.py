@@ -99,7 +99,8 @@ def statement(
     if not (ranked and asked):
         return select(found.c.at, found.c.photo_id, literal(1.0)).order_by(*ordered)
     surest = _surest(asked, found.c.photo_id)
-    return select(found.c.at, found.c.photo_id, func.least(*surest.c)).join(surest, true()).order_by(*ordered)
+    sure = func.coalesce(func.least(*surest.c), 0.0)  # none, where the search does not follow a new threshold yet
+    return select(found.c.at, found.c.photo_id, sure).join(surest, true()).order_by(*ordered)
 
 
 def least_sure(meaning: Meaning) -> float:

@@ -14,7 +14,7 @@ from sqlalchemy import ARRAY, CTE, Integer, Select, func, literal, select, text,
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
-from photofleet.catalog.models import Label, LabelTerm, Photo, PhotoLabel, Searchable
+from photofleet.catalog.models import Label, LabelAncestor, LabelTerm, Photo, PhotoLabel, Searchable
 from photofleet.catalog.photos import visible_photos
 from photofleet.catalog.search.language import OPERATORS, ORIENTATIONS
 from photofleet.catalog.search.planning import set_locally
@@ -135,15 +135,23 @@ def _of_kinds(numbers: Collection[int]) -> Select[int, int]:
 
 
 def _of_labels() -> Select[int, int]:
-    """How many photos of the sample show each label itself."""
+    """How many photos of the sample show each label, and no kind of it, of which it would go without saying."""
     newest = _newest()
-    return (
-        select(Label.number, func.count(PhotoLabel.photo_id.distinct()))
-        .join(PhotoLabel, PhotoLabel.label_id == Label.id)
+    shown = (
+        select(PhotoLabel.photo_id, Label.id, Label.number)
+        .join(Label, Label.id == PhotoLabel.label_id)
         .join(newest, newest.c.photo_id == PhotoLabel.photo_id)
         .where(PhotoLabel.confidence >= Label.least_confidence, newest.c.photo_id.in_(_visible()))
-        .group_by(Label.number)
+        .cte("shown")
     )
+    kind = shown.alias("kind")
+    implied = (
+        select(kind.c.id)
+        .join(LabelAncestor, LabelAncestor.label_id == kind.c.id)
+        .where(kind.c.photo_id == shown.c.photo_id, kind.c.id != shown.c.id, LabelAncestor.ancestor_id == shown.c.id)
+        .exists()
+    )
+    return select(shown.c.number, func.count(shown.c.photo_id.distinct())).where(~implied).group_by(shown.c.number)
 
 
 def _scale(session: Session) -> float:

@@ -89,6 +89,41 @@ def test_photos_are_found_by_the_threshold_in_force_however_many_they_are(
     assert found(session, "dog") == {*corgis, both}
 
 
+def test_what_is_not_sure_enough_any_more_is_found_last_until_the_search_follows(
+    catalog: Engine, session: Session
+) -> None:
+    doubtful = create_finished_photo(session, PEMBROKE, TABBY).id
+    record_labels(session, doubtful, "net@1", [FoundLabel(PEMBROKE, 0.6), FoundLabel(TABBY, 0.9)])
+    surer = create_finished_photo(session, PEMBROKE).id
+
+    adjust_threshold(session, PEMBROKE, 0.7)
+    session.commit()
+    assert found(session, "dog") == {doubtful, surer}
+
+    bring_up_to_date(catalog)
+    assert found(session, "dog") == {surer}
+
+
+def test_a_threshold_that_changes_again_meanwhile_counts(catalog: Engine, session: Session) -> None:
+    corgi = create_finished_photo(session, PEMBROKE).id
+    adjust_threshold(session, PEMBROKE, 0.95)
+    session.commit()
+    again = [0.5]
+
+    def change_again(_: object, __: object, statement: str, *___: object) -> None:
+        if "UPDATE labels SET outdated" in statement and again:
+            adjust_threshold(session, PEMBROKE, again.pop())
+            session.commit()
+
+    event.listen(catalog, "before_cursor_execute", change_again)
+    try:
+        bring_up_to_date(catalog)
+    finally:
+        event.remove(catalog, "before_cursor_execute", change_again)
+
+    assert found(session, "dog") == {corgi}
+
+
 def test_what_was_broken_off_is_done_by_the_next(
     catalog: Engine, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,7 +140,7 @@ def test_what_was_broken_off_is_done_by_the_next(
 
     bring_up_to_date(catalog)
     assert found(session, "dog") == set()
-    assert session.scalar(select(func.count()).select_from(Label).where(Label.outdated)) == 0
+    assert session.scalar(select(func.count()).select_from(Label).where(Label.outdated > 0)) == 0
 
 
 def test_whoever_labels_a_photo_while_a_threshold_changes_is_waited_for(catalog: Engine, session: Session) -> None:

@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.add_column("photos", sa.Column("labels_source", sa.Text(), nullable=True))
     op.add_column("labels", sa.Column("threshold", sa.Float(), server_default="0", nullable=False))
     op.add_column("labels", sa.Column("adjusted_threshold", sa.Float(), nullable=True))
+    op.add_column("labels", sa.Column("outdated", sa.Integer(), server_default="0", nullable=False))
     op.create_check_constraint(
         op.f("ck_labels_adjusted_threshold"), "labels", "adjusted_threshold BETWEEN 0 AND 1", postgresql_not_valid=True
     )

@@ -12,7 +12,6 @@ def upgrade() -> None:
     # Whoever asks for these tables later waits behind this: nobody is to wait long. The migration is tried again.
     op.execute("SET LOCAL lock_timeout = '3s'")
     op.add_column("labels", sa.Column("number", sa.Integer(), sa.Identity(always=True), nullable=False))
-    op.add_column("labels", sa.Column("outdated", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.create_table(
         "searchable",
         sa.Column("photo_id", sa.Uuid(), nullable=False),
@@ -23,6 +22,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("photo_id", name=op.f("pk_searchable")),
     )
+    op.execute("UPDATE labels SET outdated = 0 WHERE outdated > 0")  # as all that is put there goes by today's taxonomy
     for statement in (_KINDS, _MAKE_SEARCHABLE, _OF_PHOTOS, _OF_LABELS, *_TRIGGERS):
         op.execute(statement)
     op.create_index("ix_searchable_at_photo_id", "searchable", ["at", "photo_id"])

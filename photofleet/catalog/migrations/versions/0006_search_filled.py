@@ -31,7 +31,9 @@ BEGIN
     LOOP
         span := ARRAY(SELECT id FROM photos WHERE id > last ORDER BY id LIMIT 5000);
         EXIT WHEN span = '{}';
-        PERFORM make_searchable(ARRAY(SELECT unnest(span) EXCEPT SELECT photo_id FROM searchable));
+        PERFORM make_searchable(
+            ARRAY(SELECT id FROM unnest(span) AS id WHERE NOT EXISTS (SELECT FROM searchable WHERE photo_id = id))
+        );
         COMMIT;
         last := span[cardinality(span)];
     END LOOP;
