@@ -170,8 +170,8 @@ node_modules/.package-lock.json: package.json package-lock.json | $(INSTALLED)
 # Found out once for this machine, as where an image is baked; a worker would do without, with torch and so more slowly.
 $(PREPARED): $(REQUIREMENTS) workers/label/prepared.py | $(INSTALLED)
 	@echo "==> Finding out how this machine labels photos fastest (about half a minute)"
-	@$(WITH_MODELS) $(BIN)/photofleet models prepare
-	@mkdir -p $(@D) && touch $@
+	@$(WITH_MODELS) $(BIN)/photofleet models prepare && mkdir -p $(@D) && touch $@ || \
+		echo "It will label them with torch. The next make tries again."
 
 $(PAGES): .npmrc node_modules/.package-lock.json $(shell find webapp/assets -type f 2>/dev/null)
 	@echo "==> Building the pages' scripts and styles"

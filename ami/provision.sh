@@ -107,6 +107,8 @@ check_weights() {
     local weights=${PHOTOFLEET_LABEL_WEIGHTS-}
     [[ -z $weights || $weights == s3://* || ($weights == /* && -f $weights) ]] ||
         refuse "PHOTOFLEET_LABEL_WEIGHTS=$weights is no file here; write its whole path, or s3://bucket/key."
+    [[ $weights != "$HOME_FOLDER"/* ]] ||
+        refuse "PHOTOFLEET_LABEL_WEIGHTS=$weights is what an earlier bake put here; give the file that it was made of."
 }
 
 apt() {

@@ -13,6 +13,8 @@ from photofleet.settings import PREFIX, Settings, SettingsError, read_settings
 LEAST_BYTES = 200_000_000
 LEAST_PERCENT = 2
 
+_NETWORK = {"PHOTOFLEET_LABEL_MODEL", "PHOTOFLEET_LABEL_WEIGHTS", "PHOTOFLEET_LABEL_WEIGHTS_SHA256"}
+
 
 def prepare(root: Path) -> Part:
     """Check the image, the disks, the user data and the settings; write what the units read; return what this is for.
@@ -26,9 +28,12 @@ def prepare(root: Path) -> Part:
     for disk in files.disks:
         _check_space(disk)
     part = Part.read(files)
-    # An image of the label fleet brings those of its network.
+    variables = read_variables(files.settings)
+    # An image of the label fleet brings those of its network, which count together or not at all.
     image = read_variables(files.image_settings) if files.image_settings.exists() else {}
-    variables = image | read_variables(files.settings)
+    if variables.keys() & _NETWORK:
+        image = {name: value for name, value in image.items() if name not in _NETWORK}
+    variables = image | variables
     settings = _check_settings(variables, files.settings)
     instance_id = ask_instance_id(settings.metadata_url)
     files.marks.unlink(missing_ok=True)

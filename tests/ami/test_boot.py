@@ -209,6 +209,25 @@ def test_programs_are_told_of_the_network_that_their_image_brings(instance: Inst
     assert {"PHOTOFLEET_LABEL_MODEL=mine", "PHOTOFLEET_LABEL_WEIGHTS='/models/my own.pth'"} <= set(lines)
 
 
+def test_of_another_network_in_the_user_data_nothing_is_that_of_the_image(instance: Instance, database: str) -> None:
+    _migrate(database)
+    instance.boot["ROLE"] = "label"
+    instance.path("opt/photofleet/role").write_text("label-cpu\n")
+    instance.path("opt/photofleet/label.env").write_text(
+        f"PHOTOFLEET_LABEL_CACHE=/models\nPHOTOFLEET_LABEL_WEIGHTS=/models/own.pth\n"
+        f"PHOTOFLEET_LABEL_WEIGHTS_SHA256={'0' * 64}\n"
+    )
+    instance.settings["PHOTOFLEET_DATABASE_URL"] = database
+    instance.settings["PHOTOFLEET_LABEL_MODEL"] = "resnet50"
+    instance.settings["PHOTOFLEET_LABEL_WEIGHTS"] = "/other.pth"
+
+    assert instance.run("prepare").returncode == 0
+
+    lines = (instance.root / "run/photofleet/environment").read_text().splitlines()
+    assert {"PHOTOFLEET_LABEL_CACHE=/models", "PHOTOFLEET_LABEL_WEIGHTS=/other.pth"} <= set(lines)
+    assert not [line for line in lines if "SHA256" in line]
+
+
 def test_the_cloudwatch_agent_is_told_whose_logs_and_metrics_it_ships(instance: Instance, database: str) -> None:
     _migrate(database)
     instance.settings["PHOTOFLEET_DATABASE_URL"] = database

@@ -34,6 +34,7 @@ def run(cloud: Mapping[str, str], waiting: None, tmp_path: Path) -> Run:
 
     def run(app: str = "workers.label", processes: int = 1, **settings: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, **cloud, **settings, "NOTIFY_SOCKET": str(tmp_path / "notify")}
+        environment["PHOTOFLEET_LABEL_DEVICE"] = "cpu"
         command = (sys.executable, "-m", "celery", "--app", app, "worker", "--queues", "label")
         options = ("--concurrency", str(processes), "--without-gossip", "--without-mingle", "--without-heartbeat")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
