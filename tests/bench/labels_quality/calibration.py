@@ -18,7 +18,7 @@ Indices = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Answers:
-    """Of each photo, how sure the network was of its best class (0 to 1), and whether that was right."""
+    """How sure each answer was (0 to 1), such as the network's best class or a label, and whether it was right."""
 
     confidence: Floats
     right: NDArray[np.bool_]
@@ -36,6 +36,20 @@ def fit_temperature(logits: Floats, classes: Indices) -> float:
     return float(_TEMPERATURES[int(np.argmin(losses))])
 
 
+def held_out_temperatures(logits: Floats, classes: Indices) -> NDArray[np.float64]:
+    """For each photo, the temperature that was fitted on others: on every second one, of which it is none.
+
+    Args:
+        logits: Of parts of the photos, (photos, parts, classes).
+        classes: The right class of each photo.
+    """
+    halves = np.arange(len(classes)) % 2
+    others = [halves != half for half in (0, 1)]
+    parts = logits.shape[1]
+    fitted = [fit_temperature(np.concatenate(logits[other]), classes[other].repeat(parts)) for other in others]
+    return np.array(fitted)[halves]
+
+
 def bins(given: Answers) -> list[tuple[float, float, int]]:
     """In equal steps of confidence, of those that have answers: mean confidence, share of right answers, number."""
     step = np.minimum((given.confidence * BINS).astype(int), BINS - 1)
@@ -48,26 +62,18 @@ def bins(given: Answers) -> list[tuple[float, float, int]]:
 
 def calibration_error(given: Answers) -> float:
     """The expected calibration error: how far confidence is from the share of right answers, on average."""
-    return sum(abs(confidence - right) * count for confidence, right, count in bins(given)) / len(given.right)
+    return sum(abs(confidence - right) * count for confidence, right, count in bins(given)) / max(len(given.right), 1)
 
 
 def error_interval(given: Answers) -> tuple[float, float]:
     """What 95 of 100 errors lie within of as many photos, drawn from these with replacement (the bootstrap)."""
+    if not len(given.right):
+        return 0.0, 1.0
     random = np.random.default_rng(0)
     drawn = (random.integers(0, len(given.right), len(given.right)) for _ in range(_RESAMPLED))
     errors = [calibration_error(Answers(given.confidence[rows], given.right[rows])) for rows in drawn]
     low, high = np.percentile(errors, (2.5, 97.5))
     return float(low), float(high)
-
-
-def share_interval(hits: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson, 1927): what so few photos leave open."""
-    if not total:
-        return 0.0, 1.0
-    z, share = 1.96, hits / total
-    middle = (share + z**2 / (2 * total)) / (1 + z**2 / total)
-    half = z / (1 + z**2 / total) * (share * (1 - share) / total + z**2 / (4 * total**2)) ** 0.5
-    return middle - half, middle + half
 
 
 def _log_softmax(logits: Floats, temperature: float | Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""The reliability diagram: how often a network is right that is so sure, as a picture."""
+"""The reliability diagram: how often answers are right that are so sure, as a picture."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,20 +7,22 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tests.bench.labels_quality.calibration import BINS, Answers, bins, calibration_error
 
-_SIDE, _MARGIN, _SCALE = 320, 56, 2
+_SIDE, _MARGIN, _SCALE, _COLUMNS = 320, 56, 2, 2
 _INK, _GRID, _BAR, _GAP = "#1f2933", "#d9dee4", "#3b7dd8", "#e0862f"
 
 
 def draw(series: Mapping[str, Answers], path: Path) -> None:
-    """Write a PNG with a panel for each of the named answers.
+    """Write a PNG with a panel for each of the named answers, two of them beside one another.
 
     A bar is as high as the share of right answers among those of its confidence; what lacks to the diagonal, or is
     above it, is the line from its top.
     """
     panel = _SIDE + 2 * _MARGIN
-    image = Image.new("RGB", (panel * len(series) * _SCALE, panel * _SCALE), "white")
+    rows = -(-len(series) // _COLUMNS)
+    image = Image.new("RGB", (panel * _COLUMNS * _SCALE, panel * rows * _SCALE), "white")
     for place, (name, given) in enumerate(series.items()):
-        _panel(ImageDraw.Draw(image), place * panel + _MARGIN, _MARGIN, name, given)
+        row, column = divmod(place, _COLUMNS)
+        _panel(ImageDraw.Draw(image), column * panel + _MARGIN, row * panel + _MARGIN, name, given)
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path, optimize=True)
 
@@ -46,4 +48,4 @@ def _panel(draw: ImageDraw.ImageDraw, left: float, top: float, name: str, given:
     draw.rectangle((at(0, 1), at(1, 0)), outline=_INK, width=_SCALE)
     draw.text(at(0, 1.07), f"{name}: error {calibration_error(given):.3f}", fill=_INK, font=font, anchor="ls")
     draw.text(at(0.5, -0.09), "confidence", fill=_INK, font=small, anchor="mt")
-    draw.text(at(0, 1.01), "right answers; in the bars, photos", fill=_INK, font=small, anchor="ls")
+    draw.text(at(0, 1.01), "right answers; in the bars, how many answers", fill=_INK, font=small, anchor="ls")
