@@ -14,7 +14,8 @@ CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_S = 15
 """For the pages' and tasks' queries; one that takes longer would hold a connection that others wait for."""
 
-OPTIONS = f"-c timezone=utc -c statement_timeout={STATEMENT_TIMEOUT_S}s"
+OPTIONS = f"-c timezone=utc -c statement_timeout={STATEMENT_TIMEOUT_S}s -c jit=off"
+"""Compiling takes longer than any of these queries."""
 
 
 @cache

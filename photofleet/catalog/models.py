@@ -2,25 +2,32 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    JSON,
     BigInteger,
     CheckConstraint,
     ColumnElement,
     DateTime,
+    Dialect,
     ForeignKey,
     Identity,
     Index,
     Integer,
     MetaData,
+    SmallInteger,
     Text,
+    TypeDecorator,
     func,
+    select,
     text,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship
 
 from photofleet.catalog.taxonomy import load_taxonomy
 from photofleet.catalog.vector import HalfVector
@@ -39,6 +46,9 @@ ADDED, CONFIRMED, REMOVED = "added", "confirmed", "removed"
 PERSON = "person:"
 """How a label's source begins that is a person."""
 
+SURE = 10_000
+"""What stands for 1 where confidences are kept as whole numbers, to take less room."""
+
 
 class Base(DeclarativeBase):
     """What the tables share: text for strings, times with their zone, and names for constraints."""
@@ -53,6 +63,101 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map = {str: Text, datetime: DateTime(timezone=True), list[str]: ARRAY(Text)}  # noqa: RUF012 -- SQLAlchemy's form
+
+
+class Label(Base):
+    """A node of the taxonomy: something that a photo can show, with the words for it.
+
+    Models' labels are shown from `threshold` on, which comes with the taxonomy, unless an operator has set another.
+    `number` stands for it where an id would take too much room, and differs from database to database. `outdated`: how
+    often its meaning has changed without the search following yet (see searchable.py).
+    """
+
+    __tablename__ = "labels"
+    __table_args__ = (CheckConstraint("adjusted_threshold BETWEEN 0 AND 1", name="adjusted_threshold"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    synonyms: Mapped[list[str]]
+    parents: Mapped[list[str]]
+    threshold: Mapped[float] = mapped_column(server_default="0")
+    adjusted_threshold: Mapped[float | None]
+    number: Mapped[int] = mapped_column(Identity(always=True))
+    outdated: Mapped[int] = mapped_column(server_default="0")
+
+    @hybrid_property
+    def least_confidence(self) -> float:
+        """The confidence from which the label is shown."""
+        return self.threshold if self.adjusted_threshold is None else self.adjusted_threshold
+
+    @least_confidence.inplace.expression
+    @classmethod
+    def _least_confidence(cls) -> ColumnElement[float]:
+        return func.coalesce(cls.adjusted_threshold, cls.threshold)
+
+
+class LabelTerm(Base):
+    """A word, in lower case, under which a label is found: its name or a synonym."""
+
+    __tablename__ = "label_terms"
+    __table_args__ = (Index("ix_label_terms_term", "term", postgresql_ops={"term": "text_pattern_ops"}),)
+
+    label_id: Mapped[str] = mapped_column(ForeignKey(Label.id, ondelete="CASCADE"), primary_key=True)
+    term: Mapped[str] = mapped_column(primary_key=True)
+
+
+class LabelAncestor(Base):
+    """That a label is a kind of another, over any number of steps; every label is a kind of itself."""
+
+    __tablename__ = "label_ancestors"
+
+    ancestor_id: Mapped[str] = mapped_column(ForeignKey(Label.id, ondelete="CASCADE"), primary_key=True)
+    label_id: Mapped[str] = mapped_column(ForeignKey(Label.id, ondelete="CASCADE"), primary_key=True, index=True)
+
+
+class PhotoLabel(Base):
+    """A label on a photo: how sure of it its source is (0 to 1), and who or what that source is.
+
+    That is a model with its version (net@1), or a person (person:ada), who is always sure. What a person has removed
+    is not here, whoever said so.
+    """
+
+    __tablename__ = "photo_labels"
+    __table_args__ = (
+        CheckConstraint("confidence BETWEEN 0 AND 1", name="confidence"),
+        Index("ix_photo_labels_label_id_photo_id", "label_id", text("photo_id DESC")),
+    )
+
+    photo_id: Mapped[UUID] = mapped_column(ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True)
+    label_id: Mapped[str] = mapped_column(ForeignKey(Label.id), primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    confidence: Mapped[float]
+
+
+class ShownLabel(NamedTuple):
+    """A label as people see it on a photo: how sure (0 to 1) of it who or what is, which stands in `source`."""
+
+    id: str
+    name: str
+    confidence: float
+    source: str
+
+
+_SHOWN_LABEL = aggregate_order_by(
+    func.json_build_array(Label.id, Label.name, PhotoLabel.confidence, PhotoLabel.source),
+    PhotoLabel.confidence.desc(),
+    PhotoLabel.label_id,
+)
+
+
+class _ShownLabels(TypeDecorator[list[ShownLabel]]):
+    """Labels as the database puts them together: rows of their own would take several times as long to load."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> list[ShownLabel]:
+        return [ShownLabel(*label) for label in value]
 
 
 class Photo(Base):
@@ -106,20 +211,27 @@ class Photo(Base):
     labels: Mapped[list["PhotoLabel"]] = relationship(
         order_by="PhotoLabel.confidence.desc(), PhotoLabel.label_id", cascade="all, delete-orphan"
     )
+    sure_labels: Mapped[list[ShownLabel]] = column_property(
+        select(func.coalesce(func.json_agg(_SHOWN_LABEL, type_=_ShownLabels()), text("'[]'")))
+        .join_from(PhotoLabel, Label, Label.id == PhotoLabel.label_id)
+        .where(PhotoLabel.photo_id == id, PhotoLabel.confidence >= Label.least_confidence)  # noqa: A003 -- the column
+        .scalar_subquery(),
+        deferred=True,
+    )
+    """What is sure enough to be shown, as each source says it, the surest first."""
 
     @property
-    def shown_labels(self) -> list["PhotoLabel"]:
+    def shown_labels(self) -> list[ShownLabel]:
         """Each label that is sure enough to be shown once, as its surest source says it, the surest first.
 
         What goes without saying is left out, unless a person has said it: where a pug is shown, that it is a dog.
         """
-        surest: dict[str, PhotoLabel] = {}
-        for label in self.labels:
-            if label.confidence >= label.label.least_confidence:
-                surest.setdefault(label.label_id, label)
+        surest: dict[str, ShownLabel] = {}
+        for label in self.sure_labels:
+            surest.setdefault(label.id, label)
         taxonomy = load_taxonomy()
         implied = {above for label_id in surest if label_id in taxonomy for above in taxonomy.ancestors(label_id)}
-        implied -= {label.label_id for label in self.labels if label.source.startswith(PERSON)}
+        implied -= {label.id for label in self.sure_labels if label.source.startswith(PERSON)}
         return [label for label_id, label in surest.items() if label_id not in implied]
 
 
@@ -159,83 +271,12 @@ class Rendition(Base):
     mode: Mapped[str] = mapped_column(server_default="fit")
 
 
-class Label(Base):
-    """A node of the taxonomy: something that a photo can show, with the words for it.
-
-    Models' labels are shown from `threshold` on, which comes with the taxonomy, unless an operator has set another.
-    `number` stands for it where an id would take too much room, and differs from database to database. `outdated`: how
-    often its meaning has changed without the search following yet (see searchable.py).
-    """
-
-    __tablename__ = "labels"
-    __table_args__ = (CheckConstraint("adjusted_threshold BETWEEN 0 AND 1", name="adjusted_threshold"),)
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    # Loaded where asked for, as most that has to do with labels needs neither, and pages show hundreds.
-    synonyms: Mapped[list[str]] = mapped_column(deferred=True)
-    parents: Mapped[list[str]] = mapped_column(deferred=True)
-    threshold: Mapped[float] = mapped_column(server_default="0")
-    adjusted_threshold: Mapped[float | None]
-    number: Mapped[int] = mapped_column(Identity(always=True))
-    outdated: Mapped[int] = mapped_column(server_default="0")
-
-    @hybrid_property
-    def least_confidence(self) -> float:
-        """The confidence from which the label is shown."""
-        return self.threshold if self.adjusted_threshold is None else self.adjusted_threshold
-
-    @least_confidence.inplace.expression
-    @classmethod
-    def _least_confidence(cls) -> ColumnElement[float]:
-        return func.coalesce(cls.adjusted_threshold, cls.threshold)
-
-
-class LabelTerm(Base):
-    """A word, in lower case, under which a label is found: its name or a synonym."""
-
-    __tablename__ = "label_terms"
-    __table_args__ = (Index("ix_label_terms_term", "term", postgresql_ops={"term": "text_pattern_ops"}),)
-
-    label_id: Mapped[str] = mapped_column(ForeignKey(Label.id, ondelete="CASCADE"), primary_key=True)
-    term: Mapped[str] = mapped_column(primary_key=True)
-
-
-class LabelAncestor(Base):
-    """That a label is a kind of another, over any number of steps; every label is a kind of itself."""
-
-    __tablename__ = "label_ancestors"
-
-    ancestor_id: Mapped[str] = mapped_column(ForeignKey(Label.id, ondelete="CASCADE"), primary_key=True)
-    label_id: Mapped[str] = mapped_column(ForeignKey(Label.id, ondelete="CASCADE"), primary_key=True, index=True)
-
-
-class PhotoLabel(Base):
-    """A label on a photo: how sure of it its source is (0 to 1), and who or what that source is.
-
-    That is a model with its version (net@1), or a person (person:ada), who is always sure. What a person has removed
-    is not here, whoever said so.
-    """
-
-    __tablename__ = "photo_labels"
-    __table_args__ = (
-        CheckConstraint("confidence BETWEEN 0 AND 1", name="confidence"),
-        Index("ix_photo_labels_label_id_photo_id", "label_id", text("photo_id DESC")),
-    )
-
-    photo_id: Mapped[UUID] = mapped_column(ForeignKey(Photo.id, ondelete="CASCADE"), primary_key=True)
-    label_id: Mapped[str] = mapped_column(ForeignKey(Label.id), primary_key=True)
-    source: Mapped[str] = mapped_column(primary_key=True)
-    confidence: Mapped[float]
-
-    label: Mapped[Label] = relationship(lazy="joined", innerjoin=True)
-
-
 class Searchable(Base):
     """What the search looks through: one small row for a photo, which triggers keep (migration 0005).
 
     `at` is when it was taken or, if that is not known, uploaded. `kinds` are the numbers of all its labels that are
     sure enough to be shown, of everything that these are kinds of, and of its format and its shape (search/traits.py).
+    `sure` says for each of these how sure it is, in SURE-ths.
     """
 
     __tablename__ = "searchable"
@@ -247,6 +288,7 @@ class Searchable(Base):
     photo_id: Mapped[UUID] = mapped_column(ForeignKey(Photo.id, ondelete="CASCADE"), primary_key=True)
     at: Mapped[datetime]
     kinds: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    sure: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
 
 
 class Correction(Base):

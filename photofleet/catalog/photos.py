@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, selectinload, undefer
+from sqlalchemy.orm.attributes import set_committed_value
 
 from photofleet.catalog.models import STAGES, Photo, Stage
 
@@ -46,6 +47,7 @@ def add_photo(session: Session, new: NewPhoto) -> Photo | None:
         if "uq_photos_owner_sha256" not in str(error.orig):
             raise
         return None
+    set_committed_value(photo, "sure_labels", [])
     return photo
 
 
@@ -94,4 +96,4 @@ def _present() -> Select[Photo]:
 
 
 def _with_details(photos: Select[Photo]) -> Select[Photo]:
-    return photos.options(selectinload(Photo.stages), selectinload(Photo.renditions), selectinload(Photo.labels))
+    return photos.options(selectinload(Photo.stages), selectinload(Photo.renditions), undefer(Photo.sure_labels))

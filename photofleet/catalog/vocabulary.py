@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import Label, LabelTerm
 from photofleet.catalog.words import forms, normal
@@ -64,7 +64,6 @@ def labels_starting(session: Session, start: str, *, limit: int) -> Sequence[Lab
     named_so = name.startswith(typed, autoescape=True)
     found = (
         select(Label)
-        .options(undefer(Label.synonyms))
         .join(LabelTerm)
         .where(at_start | inside)
         .group_by(Label.id)

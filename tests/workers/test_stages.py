@@ -76,7 +76,7 @@ def test_a_photo_is_labelled_with_what_it_shows_and_by_which_network(
 
     found = look(photo.id)
     assert states(found) == {"resize": "waiting", "label": "done"}
-    assert found.shown_labels[0].label.name == "Egyptian cat"
+    assert found.shown_labels[0].name == "Egyptian cat"
     assert found.shown_labels[0].source.startswith("efficientnet_lite2@")
     assert 0.1 <= found.shown_labels[-1].confidence <= found.shown_labels[0].confidence <= 1
 

@@ -25,4 +25,4 @@ def is_finished(photo: Photo) -> bool:
 
 def _was_labelled(photo: Photo) -> bool:
     """Whether a model has labelled it; earlier versions noted that by the labels alone."""
-    return photo.labels_source is not None or any(not label.source.startswith(PERSON) for label in photo.labels)
+    return photo.labels_source is not None or any(not label.source.startswith(PERSON) for label in photo.sure_labels)

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import url_for
 
-from photofleet.catalog.models import Photo, PhotoLabel
+from photofleet.catalog.models import Photo, ShownLabel
 from photofleet.catalog.photos import Page
 from photofleet.catalog.taxonomy import load_taxonomy
 from photofleet.storage import rendition_url
@@ -45,19 +45,19 @@ def photo_json(photo: Photo) -> dict[str, Any]:
     }
 
 
-def label_json(label: PhotoLabel) -> dict[str, Any]:
+def label_json(label: ShownLabel) -> dict[str, Any]:
     """A label with its place in the taxonomy, in the words of Amazon Rekognition's DetectLabels.
 
     Its fields are those of a `Label` there (in lower case, confidences from 0 to 1 and not to 100), where `parents` are
     all ancestors, the nearest first. What has left the taxonomy since has its name alone.
     """
     taxonomy = load_taxonomy()
-    known = taxonomy.get(label.label_id)
+    known = taxonomy.get(label.id)
     ancestors = taxonomy.ancestors(known.id) if known else ()
     nearest_first = sorted(ancestors, key=lambda above: (-len(taxonomy.ancestors(above)), taxonomy[above].name))
     return {
-        "id": label.label_id,
-        "name": label.label.name,
+        "id": label.id,
+        "name": label.name,
         "confidence": round(label.confidence, 4),
         "source": label.source,
         "parents": [{"name": taxonomy[above].name} for above in nearest_first],

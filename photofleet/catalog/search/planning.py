@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from psycopg.errors import QueryCanceled
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -16,6 +17,14 @@ class TooSlowError(Exception):
 def set_locally(session: Session, settings: Mapping[str, str]) -> None:
     """Change settings of PostgreSQL until the transaction ends."""
     session.execute(select(*(func.set_config(name, value, True) for name, value in settings.items())))
+
+
+def estimated_rows(session: Session, statement: Select[Any]) -> int:
+    """About how many rows a statement has, by the statistics that PostgreSQL keeps; it is not run."""
+    connection = session.connection()
+    compiled = statement.compile(connection)
+    [plan] = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {compiled}", compiled.params).scalar_one()
+    return int(plan["Plan"]["Plan Rows"])
 
 
 @contextmanager

@@ -1,15 +1,14 @@
-"""The photos that a query finds, as one SQL statement that takes about as long for common words as for rare ones.
+"""The photos that a query finds, newest first, in about the same time for common words as for rare ones.
 
-Two ways lead to the newest photos to which all of a query applies. Where that is true of many, they are among the
-newest of all photos, in order of time (`_newest`). Where it is true of few, an index knows them (`_indexed`). Nobody
-can say beforehand how many it is true of, as words go together or apart. So the statement looks through the first
-WINDOW photos, and asks the index only if that did not fill the page.
+Where a query applies to many photos, it does to some of the newest, which are looked through in order of time. Where it
+applies to few, an index knows them. How many photos show each thing, PostgreSQL estimates well; how things go together,
+nobody can say beforehand. So the index is asked, too, where the first WINDOW photos have not filled the page.
 
-Both go by `Searchable`, which says what each photo shows. Photos and labels are looked at for what that does not know,
-one photo after the other, in order of time, until the page is full.
+Both go by `Searchable`, which says what each photo shows, and how surely. Photos are looked at for what that does not
+know, one after the other, in order of time, until the page is full.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -18,29 +17,25 @@ from sqlalchemy import (
     ARRAY,
     CTE,
     ColumnElement,
+    FromClause,
     Integer,
     Select,
-    SQLColumnExpression,
     Subquery,
-    Text,
     and_,
     cast,
     func,
     literal,
     not_,
     select,
-    true,
     tuple_,
-    union_all,
 )
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.selectable import LateralFromClause
 
-from photofleet.catalog.models import Label, Photo, PhotoLabel, Searchable
+from photofleet.catalog.models import SURE, Photo, Searchable
 from photofleet.catalog.photos import visible_photos
 from photofleet.catalog.search.language import Before, Mine, Orientation, Since, Sure, Type, Words
 from photofleet.catalog.search.meaning import Meaning, Thing
-from photofleet.catalog.search.planning import set_locally
+from photofleet.catalog.search.planning import estimated_rows, set_locally
 from photofleet.catalog.search.traits import FORMATS, SHAPES
 
 WINDOW = 10_000
@@ -48,8 +43,7 @@ WINDOW = 10_000
 _ORDER = (Searchable.at.desc(), Searchable.photo_id.desc())
 
 _SETTINGS = {
-    # Compiling takes longer than any of these statements, and a plan made for other words would be a bad one.
-    "jit": "off",
+    # A plan made for other words would be a bad one.
     "plan_cache_mode": "force_custom_plan",
     # Words that go together seem rarer than they are; the table is never read as a whole for that.
     "enable_seqscan": "off",
@@ -58,7 +52,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class Match:
-    """A photo that was found; `sure`: how sure the least sure of the words is, from 0 to 1."""
+    """A photo that was found; `sure`: how sure the least sure of the things is, from 0 to 1."""
 
     at: datetime
     photo_id: UUID
@@ -73,34 +67,24 @@ class Point:
     photo_id: UUID
 
 
-def find_matches(
-    session: Session, meaning: Meaning, *, owner: str, start: Point | None, limit: int, ranked: bool
-) -> Sequence[Match]:
-    """The newest photos to which a query applies, from a point on, newest first; `ranked`: whether to say how sure."""
+def find_matches(session: Session, meaning: Meaning, *, owner: str, start: Point | None, limit: int) -> Sequence[Match]:
+    """The newest photos to which a query applies, from a point on, newest first."""
     set_locally(session, _SETTINGS)
-    rows = session.execute(statement(meaning, owner=owner, start=start, limit=limit, ranked=ranked))
-    return [Match(at, photo_id, sure) for at, photo_id, sure in rows]
 
+    def ask(candidates: Subquery | CTE) -> Sequence[Match]:
+        rows = session.execute(_matching(candidates, meaning, owner, limit))
+        return [Match(at, photo_id, sure / SURE) for at, photo_id, sure in rows]
 
-def statement(
-    meaning: Meaning, *, owner: str, start: Point | None, limit: int, ranked: bool
-) -> Select[datetime, UUID, float]:
-    """What `find_matches` asks the database."""
-    if _wanted(meaning) or any(not words.negated for words in meaning.filenames):
-        newest = _matching(_newest(meaning, start), meaning, owner, limit).cte("newest")
-        enough = select(func.count()).select_from(newest).scalar_subquery() >= limit
-        indexed = _matching(_indexed(meaning, owner, start), meaning, owner, limit).cte("indexed")
-        found = union_all(select(newest).where(enough), select(indexed).where(~enough)).subquery("found")
-    else:
-        everything = select(Searchable.at, Searchable.photo_id).where(*_within(meaning, start), *_kinds(meaning))
-        found = _matching(everything.order_by(*_ORDER).subquery("candidates"), meaning, owner, limit).subquery("found")
-    ordered = (found.c.at.desc(), found.c.photo_id.desc())
-    asked = [thing for thing in meaning.things if not thing.words.negated]
-    if not (ranked and asked):
-        return select(found.c.at, found.c.photo_id, literal(1.0)).order_by(*ordered)
-    surest = _surest(asked, found.c.photo_id)
-    sure = func.coalesce(func.least(*surest.c), 0.0)  # none, where the search does not follow a new threshold yet
-    return select(found.c.at, found.c.photo_id, sure).join(surest, true()).order_by(*ordered)
+    wanted = [*_showing(meaning), *_called(meaning, owner)]
+    if not wanted:
+        return ask(_in_order(meaning, select(Searchable).where(*_within(meaning, start)).subquery("rows")))
+    every = estimated_rows(session, select(Searchable.photo_id))
+    if all(estimated_rows(session, some) * WINDOW >= every * limit for some in wanted):
+        ahead = select(Searchable).where(*_within(meaning, start)).order_by(*_ORDER)
+        found = ask(_in_order(meaning, ahead.limit(WINDOW).subquery("rows")))
+        if len(found) == limit or session.scalar(ahead.offset(WINDOW).limit(1)) is None:
+            return found
+    return ask(_by_index(meaning, owner, start))
 
 
 def least_sure(meaning: Meaning) -> float:
@@ -108,25 +92,35 @@ def least_sure(meaning: Meaning) -> float:
     return max((clause.confidence for clause in meaning.others if isinstance(clause, Sure)), default=0.0)
 
 
-def _newest(meaning: Meaning, start: Point | None) -> Subquery:
-    """Candidates among the first photos, without the help of an index of labels."""
-    window = select(Searchable).where(*_within(meaning, start)).order_by(*_ORDER).limit(WINDOW).subquery("window")
-    return (
-        select(window.c.at, window.c.photo_id)
-        .where(*_kinds(meaning, window.c.kinds))
-        .order_by(window.c.at.desc(), window.c.photo_id.desc())
-        .subquery("candidates")
+def _showing(meaning: Meaning) -> Iterator[Select[UUID]]:
+    """For each thing and trait that is asked for, the photos that show it."""
+    for numbers in _wanted(meaning):
+        yield select(Searchable.photo_id).where(_any_of(numbers, Searchable.__table__))
+
+
+def _called(meaning: Meaning, owner: str) -> Iterator[Select[UUID]]:
+    """For each part of a filename that is asked for, the photos with it."""
+    for words in meaning.filenames:
+        if not words.negated:
+            yield select(Photo.id).where(_named(words, owner))
+
+
+def _in_order(meaning: Meaning, rows: FromClause) -> Subquery:
+    """Candidates among some rows, found without the help of an index of labels."""
+    candidates = select(rows.c.at, rows.c.photo_id, _sureness(meaning, rows).label("sure")).where(
+        *_kinds(meaning, rows)
     )
+    return candidates.order_by(rows.c.at.desc(), rows.c.photo_id.desc()).subquery("candidates")
 
 
-def _indexed(meaning: Meaning, owner: str, start: Point | None) -> CTE:
+def _by_index(meaning: Meaning, owner: str, start: Point | None) -> CTE:
     """All candidates, by the indexes of labels and of filenames."""
-    named = (
-        Searchable.photo_id.in_(select(Photo.id).where(_named(words, owner)))
-        for words in meaning.filenames
-        if not words.negated
+    rows = Searchable.__table__
+    candidates = select(Searchable.at, Searchable.photo_id, _sureness(meaning, rows).label("sure")).where(
+        *_within(meaning, start),
+        *_kinds(meaning, rows),
+        *(Searchable.photo_id.in_(called) for called in _called(meaning, owner)),
     )
-    candidates = select(Searchable.at, Searchable.photo_id).where(*_within(meaning, start), *_kinds(meaning), *named)
     return candidates.order_by(*_ORDER).cte("candidates").prefix_with("MATERIALIZED")
 
 
@@ -144,21 +138,37 @@ def _within(meaning: Meaning, start: Point | None) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _kinds(
-    meaning: Meaning, kinds: SQLColumnExpression[list[int]] = Searchable.kinds.expression
-) -> list[ColumnElement[bool]]:
-    """That a photo shows what it is to show, which an index knows, and nothing that it is not to show."""
+def _kinds(meaning: Meaning, rows: FromClause) -> Iterator[ColumnElement[bool]]:
+    """That a photo shows, surely enough, what it is to show, which an index knows, and nothing that it is not to."""
+    for numbers in _wanted(meaning):
+        yield _any_of(numbers, rows)
+    for numbers in _unwanted(meaning):
+        yield not_(_any_of(numbers, rows))
+    if least := least_sure(meaning):
+        yield _sureness(meaning, rows) >= round(least * SURE)
 
-    def any_of(numbers: Collection[int]) -> ColumnElement[bool]:
-        return kinds.bool_op("&&")(cast(sorted(numbers), ARRAY(Integer)))
 
-    return [*map(any_of, _wanted(meaning)), *(not_(any_of(numbers)) for numbers in _unwanted(meaning))]
+def _any_of(numbers: Collection[int], rows: FromClause) -> ColumnElement[bool]:
+    return rows.c.kinds.bool_op("&&")(cast(sorted(numbers), ARRAY(Integer)))
+
+
+def _sureness(meaning: Meaning, rows: FromClause) -> ColumnElement[int]:
+    """How sure it is that a photo shows the least sure of the things, in SURE-ths; entirely, if there are none."""
+    surest = [
+        func.greatest(*(rows.c.sure[func.array_position(rows.c.kinds, number)] for number in sorted(thing.numbers)))
+        for thing in _asked(meaning)
+    ]
+    return func.least(SURE, *surest)
+
+
+def _asked(meaning: Meaning) -> Iterator[Thing]:
+    return (thing for thing in meaning.things if not thing.words.negated)
 
 
 def _wanted(meaning: Meaning) -> list[Collection[int]]:
     """For each thing that is asked for, the numbers of which a photo has to have one; rather rare ones first."""
-    things = sorted((thing for thing in meaning.things if not thing.words.negated), key=lambda thing: len(thing.kinds))
-    return [*(thing.numbers for thing in things), *(_traits(meaning, negated=False))]
+    rare_first = sorted(_asked(meaning), key=lambda thing: len(thing.kinds))
+    return [*(thing.numbers for thing in rare_first), *(_traits(meaning, negated=False))]
 
 
 def _unwanted(meaning: Meaning) -> list[Collection[int]]:
@@ -175,44 +185,18 @@ def _traits(meaning: Meaning, *, negated: bool) -> Iterator[Collection[int]]:
                 yield [SHAPES[value]]
 
 
-def _matching(candidates: Subquery | CTE, meaning: Meaning, owner: str, limit: int) -> Select[datetime, UUID]:
+def _matching(candidates: Subquery | CTE, meaning: Meaning, owner: str, limit: int) -> Select[datetime, UUID, int]:
     """Those of the candidates to which all of the query applies, in their order."""
-    found = visible_photos().join(candidates, candidates.c.photo_id == Photo.id)
-    asked = [thing for thing in meaning.things if not thing.words.negated]
-    if asked and (least := least_sure(meaning)):
-        surest = _surest(asked, candidates.c.photo_id)
-        found = found.join(surest, true()).where(*(confidence >= least for confidence in surest.c))
     mine = (clause for clause in meaning.others if isinstance(clause, Mine))
     return (
-        found.where(*(_named(words, owner) for words in meaning.filenames))
+        visible_photos()
+        .join(candidates, candidates.c.photo_id == Photo.id)
+        .where(*(_named(words, owner) for words in meaning.filenames))
         .where(*((Photo.owner == owner) != clause.negated for clause in mine))
-        .with_only_columns(candidates.c.at, candidates.c.photo_id)
+        .with_only_columns(candidates.c.at, candidates.c.photo_id, candidates.c.sure)
         .order_by(candidates.c.at.desc(), candidates.c.photo_id.desc())
         .limit(limit)
     )
-
-
-def _surest(things: Sequence[Thing], photo_id: ColumnElement[UUID]) -> LateralFromClause:
-    """How sure it is that a photo shows each of the things.
-
-    It is an aggregate, so that a photo's labels are read once, and only if nothing else has sorted the photo out.
-    """
-    surest = [
-        func.max(PhotoLabel.confidence)
-        .filter(PhotoLabel.label_id == func.any(_array(thing.kinds)))
-        .label(f"thing{number}")
-        for number, thing in enumerate(things)
-    ]
-    return (
-        select(*surest)
-        .join(Label, Label.id == PhotoLabel.label_id)
-        .where(PhotoLabel.photo_id == photo_id, PhotoLabel.confidence >= Label.least_confidence)
-        .lateral()
-    )
-
-
-def _array(label_ids: Iterable[str]) -> ColumnElement[list[str]]:
-    return literal(sorted(label_ids), ARRAY(Text))
 
 
 def _named(words: Words, owner: str) -> ColumnElement[bool]:

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from photofleet.catalog.models import Photo, PhotoLabel
+from photofleet.catalog.models import Photo, ShownLabel
 from photofleet.catalog.photos import get_photos
 from photofleet.catalog.search.language import Mistake, parse
 from photofleet.catalog.search.meaning import Meaning, Thing, Unknown, understand
@@ -109,14 +109,14 @@ class _Start:
 def _by_date(
     session: Session, meaning: Meaning, owner: str, start: _Start, limit: int
 ) -> tuple[Sequence[Match], _Start | None]:
-    matches = find_matches(session, meaning, owner=owner, start=start.block, limit=limit + 1, ranked=False)
+    matches = find_matches(session, meaning, owner=owner, start=start.block, limit=limit + 1)
     return matches[:limit], _Start(_point(matches[limit])) if len(matches) > limit else None
 
 
 def _by_relevance(
     session: Session, meaning: Meaning, owner: str, start: _Start, limit: int
 ) -> tuple[Sequence[Match], _Start | None]:
-    matches = find_matches(session, meaning, owner=owner, start=start.block, limit=BLOCK + 1, ranked=True)
+    matches = find_matches(session, meaning, owner=owner, start=start.block, limit=BLOCK + 1)
     block = sorted(matches[:BLOCK], key=_rank, reverse=True)
     left = [match for match in block if start.after is None or _rank(match) < _rank(start.after)]
     if len(left) > limit:
@@ -142,7 +142,7 @@ def _reasons(photos: Sequence[Photo], meaning: Meaning) -> Mapping[UUID, Sequenc
     asked = [thing for thing in meaning.things if not thing.words.negated]
     return {
         photo.id: [
-            Reason(thing.kinds[surest.label_id], surest.label.name, surest.confidence)
+            Reason(thing.kinds[surest.id], surest.name, surest.confidence)
             for thing in asked
             if (surest := _surest(photo, thing, least))
         ]
@@ -150,10 +150,10 @@ def _reasons(photos: Sequence[Photo], meaning: Meaning) -> Mapping[UUID, Sequenc
     }
 
 
-def _surest(photo: Photo, thing: Thing, least: float) -> PhotoLabel | None:
+def _surest(photo: Photo, thing: Thing, least: float) -> ShownLabel | None:
     # What goes without saying is looked at last: with min:90 it may be surer than what says it.
-    labels = (label for label in (*photo.shown_labels, *photo.labels) if label.label_id in thing.kinds)
-    return next((label for label in labels if label.confidence >= max(least, label.label.least_confidence)), None)
+    labels = (label for label in (*photo.shown_labels, *photo.sure_labels) if label.id in thing.kinds)
+    return next((label for label in labels if label.confidence >= least), None)
 
 
 def _encoded(start: _Start) -> str:

@@ -21,7 +21,6 @@ _SETTINGS = {
     # Where all of the nearest are such, fewer photos are found, rather than all embeddings read.
     "hnsw.max_scan_tuples": "2000",
     "hnsw.ef_search": "100",
-    "jit": "off",
 }
 
 

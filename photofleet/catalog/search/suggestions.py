@@ -10,14 +10,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CTE, Integer, Select, func, literal, select, text, true
+from sqlalchemy import ARRAY, CTE, Integer, Select, func, literal, select, true
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.models import Label, LabelAncestor, LabelTerm, Photo, PhotoLabel, Searchable
 from photofleet.catalog.photos import visible_photos
 from photofleet.catalog.search.language import OPERATORS, ORIENTATIONS
-from photofleet.catalog.search.planning import set_locally
+from photofleet.catalog.search.planning import estimated_rows, set_locally
 from photofleet.catalog.vocabulary import word_starts
 from photofleet.catalog.words import normal
 from photofleet.images.formats import Format
@@ -116,7 +116,6 @@ def _quoted(name: str, needed: bool) -> str:
 
 
 def _counts(session: Session, shown: Select[int, int]) -> Mapping[int, int]:
-    set_locally(session, {"jit": "off"})
     return dict(session.execute(shown).all())
 
 
@@ -158,9 +157,8 @@ def _scale(session: Session) -> float:
     """How many photos there are for each of the sample; 1 where that has them all."""
     if session.scalar(select(Searchable.photo_id).order_by(Searchable.at.desc()).offset(SAMPLE).limit(1)) is None:
         return 1
-    # As many as PostgreSQL noted when it last looked; counting a million would take too long.
-    total = session.scalar(text("SELECT reltuples FROM pg_class WHERE oid = CAST('searchable' AS regclass)"))
-    return max(total or 0, SAMPLE + 1) / SAMPLE
+    # Counting a million would take too long.
+    return max(estimated_rows(session, select(Searchable.photo_id)), SAMPLE + 1) / SAMPLE
 
 
 def _rare(session: Session, numbers: Sequence[int]) -> Mapping[int, int]:

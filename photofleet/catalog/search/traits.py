@@ -1,6 +1,6 @@
 """What is known of a photo beside its labels, as numbers that the index of what photos show has, too.
 
-Numbers above zero are labels'. The function `kinds_of` of migration 0005 gives photos these; a format that is new here
+Numbers above zero are labels'. The function `shown_by` of migration 0005 gives photos these; a format that is new here
 has to be new there.
 """
 

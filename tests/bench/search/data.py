@@ -52,8 +52,8 @@ GROUP BY lots.photo_id, leaves.id
 """
 
 _SEARCHABLE = """
-INSERT INTO searchable (photo_id, at, kinds)
-SELECT id, coalesce(taken_at, uploaded_at), kinds_of(photos) FROM photos
+INSERT INTO searchable (photo_id, at, kinds, sure)
+SELECT id, coalesce(taken_at, uploaded_at), shown.* FROM photos, shown_by(photos) AS shown
 """
 
 _EMBEDDINGS = """

@@ -64,7 +64,7 @@ def test_a_label_that_no_model_knew_of_is_added_and_shown_as_certain(session: Se
     assert corrections(session, photo.id) == {PEMBROKE: ("added", None, None)}
     found = get_photo(session, photo.id)
     assert found is not None
-    assert [label.label_id for label in found.shown_labels] == [PEMBROKE, ESPRESSO]
+    assert [label.id for label in found.shown_labels] == [PEMBROKE, ESPRESSO]
 
 
 def test_a_label_that_a_model_has_shown_is_confirmed_and_what_the_model_said_is_kept(session: Session) -> None:

@@ -28,7 +28,7 @@ def shown(session: Session, photo_id: UUID) -> list[str]:
     session.expire_all()
     photo = get_photo(session, photo_id)
     assert photo is not None
-    return sorted(label.label_id for label in photo.shown_labels)
+    return sorted(label.id for label in photo.shown_labels)
 
 
 def test_a_label_is_added_by_its_name_and_the_photo_comes_back(client: FlaskClient, session: Session) -> None:

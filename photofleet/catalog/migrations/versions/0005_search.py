@@ -17,13 +17,14 @@ def upgrade() -> None:
         sa.Column("photo_id", sa.Uuid(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("kinds", postgresql.ARRAY(sa.Integer()), nullable=False),
+        sa.Column("sure", postgresql.ARRAY(sa.SmallInteger()), nullable=False),
         sa.ForeignKeyConstraint(
             ["photo_id"], ["photos.id"], name=op.f("fk_searchable_photo_id_photos"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("photo_id", name=op.f("pk_searchable")),
     )
     op.execute("UPDATE labels SET outdated = 0 WHERE outdated > 0")  # as all that is put there goes by today's taxonomy
-    for statement in (_KINDS, _MAKE_SEARCHABLE, _OF_PHOTOS, _OF_LABELS, *_TRIGGERS):
+    for statement in (_SHOWN, _MAKE_SEARCHABLE, _OF_PHOTOS, _OF_LABELS, *_TRIGGERS):
         op.execute(statement)
     op.create_index("ix_searchable_at_photo_id", "searchable", ["at", "photo_id"])
     op.create_index("ix_searchable_kinds", "searchable", ["kinds"], postgresql_using="gin")
@@ -33,20 +34,22 @@ def upgrade() -> None:
 # before these.
 
 # The numbers below zero are those of photofleet/catalog/search/traits.py.
-_KINDS = """
-CREATE FUNCTION kinds_of(photo photos) RETURNS integer[] LANGUAGE sql STABLE AS $$
-    SELECT coalesce(array_agg(DISTINCT number) FILTER (WHERE number IS NOT NULL), '{}') FROM (
-        SELECT kind.number
+_SHOWN = """
+CREATE FUNCTION shown_by(photo photos, OUT kinds integer[], OUT sure smallint[]) LANGUAGE sql STABLE AS $$
+    SELECT array_agg(number ORDER BY number), array_agg(round(confidence * 10000)::smallint ORDER BY number) FROM (
+        SELECT kind.number, max(confidence) AS confidence
         FROM photo_labels
         JOIN labels AS said ON said.id = label_id AND confidence >= coalesce(said.adjusted_threshold, said.threshold)
         JOIN label_ancestors USING (label_id)
         JOIN labels AS kind ON kind.id = label_ancestors.ancestor_id
         WHERE photo_labels.photo_id = photo.id
+        GROUP BY kind.number
         UNION ALL
-        SELECT -array_position(ARRAY['jpeg', 'png', 'webp', 'gif', 'avif', 'heic', 'tiff'], photo.format)
+        SELECT -array_position(ARRAY['jpeg', 'png', 'webp', 'gif', 'avif', 'heic', 'tiff'], photo.format), 1
         UNION ALL
-        SELECT CASE WHEN photo.width > photo.height THEN -103 WHEN photo.width < photo.height THEN -102 ELSE -101 END
+        SELECT CASE WHEN photo.width > photo.height THEN -103 WHEN photo.width < photo.height THEN -102 ELSE -101 END, 1
     ) AS numbers
+    WHERE number IS NOT NULL
 $$
 """
 
@@ -57,9 +60,10 @@ CREATE FUNCTION make_searchable(wanted uuid[]) RETURNS void LANGUAGE plpgsql SEC
 SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM 1 FROM photos WHERE id = ANY (wanted) ORDER BY id FOR NO KEY UPDATE;
-    INSERT INTO searchable (photo_id, at, kinds)
-    SELECT id, coalesce(taken_at, uploaded_at), kinds_of(photos) FROM photos WHERE id = ANY (wanted)
-    ON CONFLICT (photo_id) DO UPDATE SET kinds = excluded.kinds WHERE searchable.kinds <> excluded.kinds;
+    INSERT INTO searchable (photo_id, at, kinds, sure)
+    SELECT id, coalesce(taken_at, uploaded_at), shown.* FROM photos, shown_by(photos) AS shown WHERE id = ANY (wanted)
+    ON CONFLICT (photo_id) DO UPDATE SET kinds = excluded.kinds, sure = excluded.sure
+    WHERE (searchable.kinds, searchable.sure) <> (excluded.kinds, excluded.sure);
 END $$
 """
 
