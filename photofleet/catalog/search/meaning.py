@@ -162,6 +162,8 @@ def _contradiction(yes: Words, no: Words) -> Mistake:
 
 
 def _alternatives(text: str) -> tuple[str, ...]:
+    if any(character.isdigit() for character in text):
+        return ()  # it is from a filename
     return tuple(get_close_matches(normal(text)[:40], _terms(), ALTERNATIVES, LIKENESS))
 
 

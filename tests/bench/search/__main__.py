@@ -8,9 +8,9 @@ renditions here, which would be rows that are loaded and never searched.
 Each group of searches is done ROUNDS times in turn with the others after a round that does not count, and its 50th and
 95th percentiles are printed. Then come the plans of the slowest, and what a photo takes on disk.
 
-Ten million photos take ten times the disk, and no search reads a table as a whole: the window stays what it is, an
-index of a rare word grows with how many photos show it. What grows are words too rare to fill a page from the window
-and too common for the index to be quick, of which "in between" is the worst.
+Ten million photos take ten times the disk, and no search reads a table as a whole: the window stays what it is, and so
+does a word that fills a page from it. What grows is what the index finds of words that are rarer in proportion, or go
+together more rarely than each by itself.
 """
 
 import argparse
