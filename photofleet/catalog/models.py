@@ -208,9 +208,6 @@ class Photo(Base):
     renditions: Mapped[list["Rendition"]] = relationship(
         order_by="Rendition.width, Rendition.format", cascade="all, delete-orphan"
     )
-    labels: Mapped[list["PhotoLabel"]] = relationship(
-        order_by="PhotoLabel.confidence.desc(), PhotoLabel.label_id", cascade="all, delete-orphan"
-    )
     sure_labels: Mapped[list[ShownLabel]] = column_property(
         select(func.coalesce(func.json_agg(_SHOWN_LABEL, type_=_ShownLabels()), text("'[]'")))
         .join_from(PhotoLabel, Label, Label.id == PhotoLabel.label_id)

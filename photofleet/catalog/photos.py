@@ -39,7 +39,7 @@ class Page:
 
 def add_photo(session: Session, new: NewPhoto) -> Photo | None:
     """Store a photo with all its stages waiting; None if its owner has these very bytes already."""
-    photo = Photo(**vars(new), stages=[Stage(name=name) for name in STAGES], renditions=[], labels=[])
+    photo = Photo(**vars(new), stages=[Stage(name=name) for name in STAGES], renditions=[])
     try:
         with session.begin_nested():
             session.add(photo)

@@ -22,6 +22,9 @@ LONGEST_TERM = 5
 _TRIGRAM = re.compile(r"[^\W_]{3}")
 """What the index of filenames needs to be of use; words without it are in no filename."""
 
+_NUMBER = re.compile(r"[0-9]{3}")
+"""What is in the filenames that cameras give, and in no label."""
+
 ALTERNATIVES = 3
 LIKENESS = 0.65
 MOST_UNKNOWN = 3
@@ -162,8 +165,8 @@ def _contradiction(yes: Words, no: Words) -> Mistake:
 
 
 def _alternatives(text: str) -> tuple[str, ...]:
-    if any(character.isdigit() for character in text):
-        return ()  # it is from a filename
+    if _NUMBER.search(text):
+        return ()
     return tuple(get_close_matches(normal(text)[:40], _terms(), ALTERNATIVES, LIKENESS))
 
 

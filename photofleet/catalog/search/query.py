@@ -78,7 +78,7 @@ def find_matches(session: Session, meaning: Meaning, *, owner: str, start: Point
         rows = session.execute(_matching(candidates, meaning, owner, limit))
         return [Match(at, photo_id, sure / SURE) for at, photo_id, sure in rows]
 
-    wanted = [*_showing(meaning), *_called(meaning)]
+    wanted = [*_showing(meaning), *_called(meaning, owner)]
     if not wanted:
         return ask(_in_order(meaning, select(Searchable).where(*_within(meaning, start)).subquery("rows")))
     if all(estimated_rows(session, some) > INDEXED for some in wanted):
@@ -87,7 +87,7 @@ def find_matches(session: Session, meaning: Meaning, *, owner: str, start: Point
         beyond = ahead.with_only_columns(Searchable.photo_id).offset(WINDOW).limit(1)
         if len(found) == limit or session.scalar(beyond) is None:
             return found
-    return ask(_by_index(meaning, start))
+    return ask(_by_index(meaning, owner, start))
 
 
 def least_sure(meaning: Meaning) -> float:
@@ -101,11 +101,11 @@ def _showing(meaning: Meaning) -> Iterator[Select[UUID]]:
         yield select(Searchable.photo_id).where(_any_of(numbers, Searchable.__table__))
 
 
-def _called(meaning: Meaning) -> Iterator[Select[UUID]]:
-    """For each part of a filename that is asked for, the photos with it, whosever they are."""
+def _called(meaning: Meaning, owner: str) -> Iterator[Select[UUID]]:
+    """For each part of a filename that is asked for, the photos with it."""
     for words in meaning.filenames:
         if not words.negated:
-            yield select(Photo.id).where(_in_filename(words))
+            yield select(Photo.id).where(_named(words, owner))
 
 
 def _in_order(meaning: Meaning, rows: FromClause) -> Subquery:
@@ -116,13 +116,13 @@ def _in_order(meaning: Meaning, rows: FromClause) -> Subquery:
     return candidates.order_by(rows.c.at.desc(), rows.c.photo_id.desc()).subquery("candidates")
 
 
-def _by_index(meaning: Meaning, start: Point | None) -> CTE:
+def _by_index(meaning: Meaning, owner: str, start: Point | None) -> CTE:
     """All candidates, by the indexes of labels and of filenames."""
     rows = Searchable.__table__
     candidates = select(Searchable.at, Searchable.photo_id, _sureness(meaning, rows).label("sure")).where(
         *_within(meaning, start),
         *_kinds(meaning, rows),
-        *(Searchable.photo_id.in_(called) for called in _called(meaning)),
+        *(Searchable.photo_id.in_(called) for called in _called(meaning, owner)),
     )
     return candidates.order_by(*_ORDER).cte("candidates").prefix_with("MATERIALIZED")
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from photofleet.catalog.models import Photo, ShownLabel
+from photofleet.catalog.models import SURE, Photo, ShownLabel
 from photofleet.catalog.photos import get_photos
 from photofleet.catalog.search.language import Mistake, parse
 from photofleet.catalog.search.meaning import Meaning, Thing, Unknown, understand
@@ -26,7 +26,7 @@ from photofleet.catalog.search.query import Match, Point, find_matches, least_su
 BLOCK = 120
 
 MOST_MS = 1500
-"""A search that takes longer is broken off: few of them would keep the database from everybody else."""
+"""A statement of a search that takes longer is broken off: few would keep the database from everybody else."""
 
 TOO_MANY = "There are too many photos to look through for that. Please add a word or a date, as in from:2026-05."
 
@@ -153,7 +153,7 @@ def _reasons(photos: Sequence[Photo], meaning: Meaning) -> Mapping[UUID, Sequenc
 def _surest(photo: Photo, thing: Thing, least: float) -> ShownLabel | None:
     # What goes without saying is looked at last: with min:90 it may be surer than what says it.
     labels = (label for label in (*photo.shown_labels, *photo.sure_labels) if label.id in thing.kinds)
-    return next((label for label in labels if label.confidence >= least), None)
+    return next((label for label in labels if round(label.confidence * SURE) >= round(least * SURE)), None)
 
 
 def _encoded(start: _Start) -> str:

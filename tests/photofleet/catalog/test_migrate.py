@@ -169,7 +169,7 @@ def test_migrating_again_changes_nothing_and_keeps_the_photos(catalog: Engine, s
     migrate(catalog)
 
     session.expire_all()
-    assert [label.label_id for label in photo.labels] == [PEMBROKE]
+    assert [label.id for label in photo.shown_labels] == [PEMBROKE]
     assert session.scalar(select(func.count()).select_from(Label)) == len(load_taxonomy())
 
 

@@ -78,7 +78,7 @@ def test_a_source_replaces_its_own_labels_and_leaves_those_of_others(session: Se
     found = get_photo(session, photo.id)
 
     assert found is not None
-    assert [(label.label_id, label.source, label.confidence) for label in found.labels] == [
+    assert [(label.id, label.source, label.confidence) for label in found.sure_labels] == [
         (TABBY, "ada", 1),
         (PEMBROKE, "net@1", 0.8),
     ]
@@ -94,7 +94,7 @@ def test_what_a_person_has_removed_does_not_come_back_and_neither_do_kinds_of_it
     record_labels(session, photo.id, "net@2", found)
     session.expire_all()
 
-    assert [label.label_id for label in photo.labels] == [TABBY]
+    assert [label.id for label in photo.sure_labels] == [TABBY]
 
 
 def test_labels_are_shown_from_the_confidence_that_they_need_each_once_as_the_surest_source_says(

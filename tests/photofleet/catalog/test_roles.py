@@ -161,7 +161,7 @@ def test_the_web_tier_stores_photos_and_shows_and_finds_them(as_: SessionOf, pho
     assert get_photos(web, [photo.id])
     assert len(newest_photos(web, before=None, limit=9).photos) == 2
     (found,) = search_photos(web, "dog -cat", owner="everybody", limit=9).photos
-    assert [label.label_id for label in found.labels] == [PEMBROKE]
+    assert [label.id for label in found.shown_labels] == [PEMBROKE]
     assert similar_photos(web, found, limit=9) == []
     assert suggest(web, "do", limit=9)
     assert common_labels(web, limit=9)

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from photofleet.catalog.corrections import add_label, take_back
 from photofleet.catalog.models import ADDED, PERSON, Label, PhotoLabel
 from photofleet.catalog.results import FoundLabel, record_labels
 from photofleet.catalog.search import CursorError, Found, Order, Reason, TooSlowError, search_photos
@@ -167,6 +168,13 @@ def test_an_unknown_word_comes_with_labels_like_it(session: Session) -> None:
     assert "corgi" in unknown.alternatives
 
 
+@pytest.mark.parametrize(("word", "like_it"), [("mp3 playr", True), ("IMG_0123456", False)])
+def test_numbers_of_files_come_with_no_labels_like_them(session: Session, word: str, like_it: bool) -> None:
+    (unknown,) = search(session, f'"{word}"').unknown
+
+    assert bool(unknown.alternatives) is like_it
+
+
 def test_a_label_that_was_asked_for_as_one_must_exist(session: Session) -> None:
     (mistake,) = search(session, "label:corgy").mistakes
 
@@ -174,11 +182,12 @@ def test_a_label_that_was_asked_for_as_one_must_exist(session: Session) -> None:
 
 
 @pytest.mark.parametrize("order", Order)
-@pytest.mark.parametrize("window", [1, 1000])
+@pytest.mark.parametrize(("window", "indexed"), [(1, 0), (5, 0), (1000, 0), (1000, 1000)])
 def test_every_photo_comes_once_page_after_page(
-    session: Session, monkeypatch: pytest.MonkeyPatch, order: Order, window: int
+    session: Session, monkeypatch: pytest.MonkeyPatch, order: Order, window: int, indexed: int
 ) -> None:
     monkeypatch.setattr(search_query, "WINDOW", window)
+    monkeypatch.setattr(search_query, "INDEXED", indexed)
     monkeypatch.setattr(search_results, "BLOCK", 3)
     photos = [create_finished_photo(session) for _ in range(7)]
     for n, photo in enumerate(photos):
@@ -196,8 +205,50 @@ def test_every_photo_comes_once_page_after_page(
     if order is Order.DATE:
         assert seen == photos[::-1]
     else:
-        sure = [photo.labels[0].confidence for photo in seen]
+        sure = [photo.shown_labels[0].confidence for photo in seen]
         assert [sure[:3], sure[3:6]] == [sorted(sure[:3], reverse=True), sorted(sure[3:6], reverse=True)]
+
+
+@pytest.mark.parametrize(("window", "indexed"), [(1, 0), (1000, 0), (1000, 1000)])
+def test_common_things_are_found_as_rare_ones_are(
+    session: Session, monkeypatch: pytest.MonkeyPatch, window: int, indexed: int
+) -> None:
+    monkeypatch.setattr(search_query, "WINDOW", window)
+    monkeypatch.setattr(search_query, "INDEXED", indexed)
+    may = datetime.fromisoformat("2026-05-01T00:00:00+00:00")
+    corgi = create_finished_photo(session, PEMBROKE, filename="img_001.jpg", taken_at=may)
+    both = create_finished_photo(session, PEMBROKE, ESPRESSO, filename="img_002.png", format="png")
+    record_labels(session, both.id, "net@2", [FoundLabel(PEMBROKE, 0.95)])
+    create_finished_photo(session, TABBY, filename="img_003.jpg", owner="ada")
+
+    assert ids(search(session, "dog", order=Order.DATE)) == [both.id, corgi.id]
+    assert ids(search(session, "dog -espresso")) == [corgi.id]
+    assert ids(search(session, "dog min:95")) == [both.id]
+    assert ids(search(session, "dog espresso type:png")) == [both.id]
+    assert ids(search(session, "dog to:2026-05")) == [corgi.id]
+    assert ids(search(session, "img_001")) == [corgi.id]
+    assert ids(search(session, "img_00 -img_001")) == [both.id]
+    assert ids(search(session, "img_003")) == []
+
+
+def test_what_rounds_to_the_percentage_that_is_asked_for_is_found_and_says_why(session: Session) -> None:
+    photo = create_finished_photo(session)
+    record_labels(session, photo.id, "net@1", [FoundLabel(DOG, 0.79996)])
+    session.expire_all()
+
+    assert search(session, "dog min:80").reasons == {photo.id: [Reason("dog", "dog", 0.79996)]}
+
+
+def test_a_persons_word_makes_a_label_sure_until_it_is_taken_back(session: Session) -> None:
+    photo = create_finished_photo(session)
+    record_labels(session, photo.id, "net@1", [FoundLabel(PEMBROKE, 0.6)])
+    assert ids(search(session, "dog min:80")) == []
+
+    add_label(session, [photo.id], PEMBROKE, person="ada")
+    assert ids(search(session, "dog min:80")) == [photo.id]
+
+    take_back(session, [photo.id], PEMBROKE)
+    assert ids(search(session, "dog min:80")) == []
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "W10", "bnVsbA", "WzFd", "\u2028", "Wzld" * 50])

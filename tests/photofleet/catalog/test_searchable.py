@@ -89,9 +89,7 @@ def test_photos_are_found_by_the_threshold_in_force_however_many_they_are(
     assert found(session, "dog") == {*corgis, both}
 
 
-def test_what_is_not_sure_enough_any_more_is_found_last_until_the_search_follows(
-    catalog: Engine, session: Session
-) -> None:
+def test_what_is_not_sure_enough_any_more_is_found_until_the_search_follows(catalog: Engine, session: Session) -> None:
     doubtful = create_finished_photo(session, PEMBROKE, TABBY).id
     record_labels(session, doubtful, "net@1", [FoundLabel(PEMBROKE, 0.6), FoundLabel(TABBY, 0.9)])
     surer = create_finished_photo(session, PEMBROKE).id

@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from photofleet.catalog.identifiers import uuid7
+from photofleet.catalog.results import FoundLabel, record_labels
 from tests.photofleet.catalog.factories import DOG, ESPRESSO, PEMBROKE, create_finished_photo, create_photo
 from tests.webapp.labels.test_api import finished, shown
 from webapp.labels.corrections import MOST_PHOTOS
@@ -122,9 +123,8 @@ def test_a_wrong_selection_is_told_what_is_wrong(client: FlaskClient, session: S
 
 
 def test_labels_below_their_threshold_are_not_on_the_pages(client: FlaskClient, session: Session) -> None:
-    photo = create_finished_photo(session, PEMBROKE)
-    for label in photo.labels:
-        label.confidence = 0.01
+    photo = create_finished_photo(session)
+    record_labels(session, photo.id, "net@1", [FoundLabel(PEMBROKE, 0.01)])
     session.commit()
 
     for address in ("/", f"/photos/{photo.id}"):

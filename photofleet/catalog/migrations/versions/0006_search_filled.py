@@ -20,6 +20,7 @@ def upgrade() -> None:
             postgresql_using="gin",
             postgresql_ops={"filename": "gin_trgm_ops"},
         )
+        op.execute("ANALYZE photos, searchable")  # the search goes by how common words are
 
 
 _FILL = """
