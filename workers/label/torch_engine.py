@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from photofleet.catalog.vector import DIMENSIONS
 from workers.label.comparing import good_enough, in_batches
+from workers.label.embedding import principal_directions
 from workers.label.engine import Batch, OutOfMemory, Scores, threads
 from workers.label.preprocessing import Preprocessing
 
@@ -23,12 +25,13 @@ _FULL = re.compile(r".*(out of memory|_ALLOC(ATION)?_FAILED).*")
 class FromPixels(nn.Module):
     """A network from the pixels of pictures to their logits and embeddings, both in 32 bits.
 
-    The embedding is what the network's last linear layer looks at. Of a network without one, it is the logits; a
-    network may also return a pair, of logits and embedding.
+    The embedding is what the network's last linear layer looks at, along its principal directions if it has outputs for
+    these. Of a network without one, it is the logits; a network may also return a pair, of logits and embedding.
     """
 
     mean: Tensor
     deviation: Tensor
+    directions: Tensor | None
 
     def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
         super().__init__()
@@ -39,11 +42,15 @@ class FromPixels(nn.Module):
         self.dtype = torch.float32
         self._seen: list[Tensor] = []
         linear = [module for module in network.modules() if isinstance(module, nn.Linear)]
+        self.register_buffer("directions", None)
         if linear:
             linear[-1].register_forward_pre_hook(self._see)
+            if linear[-1].out_features >= DIMENSIONS:
+                self.directions = torch.from_numpy(principal_directions(linear[-1].weight.detach().numpy()))
 
     def _see(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        self._seen = [inputs[0]]
+        seen = inputs[0].float()
+        self._seen = [seen if self.directions is None else seen @ self.directions]
 
     def computing_in(self, dtype: torch.dtype) -> "FromPixels":
         """Convert the weights; pixels are normalised in 32 bits all the same."""

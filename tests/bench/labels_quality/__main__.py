@@ -11,6 +11,7 @@ n01440764_tench.JPEG, and the model of the settings.
     - parts of them, which are harder;
     - the photos cut to 16:9, and two and three of them glued into a panorama: from the middle square alone, from all.
 - How far the network's confidences are from how often its best class is right, as it says them and calibrated.
+- How much photos have in common with those that "More like this" shows.
 
 Each half of the photos is judged with the temperature that was fitted on parts of the other half's. Intervals are those
 of 95 %. It prints the temperature that all photos give, for workers/label/data/temperatures.toml.
@@ -31,10 +32,12 @@ from tests.bench.label.measured import ready_model
 from tests.bench.labels_quality import calibration, diagram
 from tests.bench.labels_quality.cases import SETS, WIDE, Case, Logits, classify, find_cases
 from tests.bench.labels_quality.judging import Judged, Labels, judge, raw_labels, shown_labels
-from tests.bench.labels_quality.photos import LABELLED, find_labelled, random_parts
+from tests.bench.labels_quality.likeness import NEAREST, labels_in_common
+from tests.bench.labels_quality.photos import LABELLED, LabelledPhoto, find_labelled, random_parts
 from tests.conftest import MODELS
 from webapp.ops.precision import precision
 from workers.label.labels import temperature_of
+from workers.label.models import Model
 
 DIAGRAM = BUILD / "labels-reliability.png"
 
@@ -81,7 +84,7 @@ def main() -> None:
         f"with {temperature_of(model.name, model.version):g}), fitted on parts, of {parts_top1:.1%} of which the best "
         f"class is right: their size was chosen for that"
     )
-    figures |= {"temperature": of_all, "parts_top1": parts_top1}
+    figures |= {"temperature": of_all, "parts_top1": parts_top1} | _alike(photos, model)
     write_figures("labels-quality", figures, engine=model.engine_name)
 
 
@@ -92,6 +95,15 @@ def _raw(logits: Logits, classes: NDArray[np.int_]) -> dict[str, float]:
     print(f"  best class is exactly the photo's  {_share(top_1, len(classes))}")
     print(f"  one of its best five is            {_share(top_5, len(classes))}\n")
     return {"raw_top1": top_1 / len(classes), "raw_top5": top_5 / len(classes)}
+
+
+def _alike(photos: Sequence[LabelledPhoto], model: Model) -> dict[str, float]:
+    nearest, chance, best = labels_in_common(photos, model)
+    print(
+        f"\nLabels that a photo has in common with the {NEAREST} most like it: {nearest:.1%} "
+        f"(with any others {chance:.1%}, at best {best:.1%})"
+    )
+    return {"alike_nearest": nearest, "alike_chance": chance, "alike_best": best}
 
 
 def _shown(judged: Mapping[tuple[str, str], Judged]) -> dict[str, float]:

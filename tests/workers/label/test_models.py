@@ -64,7 +64,7 @@ def test_scores_are_logits_and_the_numbers_that_they_are_made_of(model: Model) -
     scores = model.classify(np.zeros((3, 260, 260, 3), np.uint8))
 
     assert (scores.logits.shape, scores.logits.dtype) == ((3, 1000), np.float32)
-    assert (scores.embeddings.shape, scores.embeddings.dtype) == ((3, 1280), np.float32)
+    assert (scores.embeddings.shape, scores.embeddings.dtype) == ((3, 256), np.float32)
 
 
 def test_a_picture_scores_the_same_alone_and_among_others(model: Model) -> None:
@@ -96,7 +96,7 @@ def test_a_torchvision_model_scores_as_torchvision_itself_would(tmp_path: Path, 
     model = load_model(settings(tmp_path, model="mobilenet_v3_small", weights=str(mobilenet)))
 
     np.testing.assert_allclose(probabilities(model, picture)[0], expected, rtol=1e-3)
-    assert model.classify(np.zeros((1, 224, 224, 3), np.uint8)).embeddings.shape == (1, 1024)
+    assert model.classify(np.zeros((1, 224, 224, 3), np.uint8)).embeddings.shape == (1, 256)
 
 
 def test_preprocessing_is_that_of_the_published_weights_in_the_file() -> None:

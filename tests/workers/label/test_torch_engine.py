@@ -118,7 +118,7 @@ def test_a_network_whose_numbers_outgrow_16_bits_on_pictures_gets_32(
     assert "it works in 32" in caplog.text
 
 
-def test_the_embedding_is_what_the_last_linear_layer_sees(pictures: np.ndarray) -> None:
+def test_the_embedding_is_what_the_last_linear_layer_sees_if_it_has_few_outputs(pictures: np.ndarray) -> None:
     network = Flattened()
     scores = TorchEngine(FromPixels(network, PREPROCESSING), CPU)(pictures)
 
