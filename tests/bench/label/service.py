@@ -32,7 +32,6 @@ from sqlalchemy.orm import Session
 from photofleet import storage
 from photofleet.announce import announce_photo
 from photofleet.catalog.database import get_engine
-from photofleet.catalog.identifiers import uuid7
 from photofleet.catalog.models import DONE, FAILED, LABEL, Stage
 from photofleet.catalog.results import StoredRendition, record_renditions
 from photofleet.settings import read_label_settings
@@ -42,7 +41,6 @@ from tests.bench.label.measured import ready_model, rendition
 from tests.bench.resize.photos import find_photos
 from tests.bench.resize_task import service, upload_photo
 from tests.conftest import MODELS, running
-from tests.photofleet.catalog.factories import create_photo
 from workers.label.models import load_model
 from workers.resize.results import Rendition
 
@@ -133,23 +131,23 @@ def best_bare(processes: int) -> dict[int, float]:
 def upload_all(count: int, *, has_rendition: bool) -> list[UUID]:
     """Have so many photos wait for the label fleet, without announcing them."""
     originals = [photo.path.read_bytes() for photo in find_photos(os.environ.get("PHOTOS"))]
-    if not has_rendition:
-        return [upload_photo(originals[number % len(originals)]) for number in range(count)]
-    renditions = [rendition(data) for data in originals]
-    return [upload_rendition(renditions[number % len(renditions)]) for number in range(count)]
+    renditions = [rendition(data) for data in originals] if has_rendition else []
+    photos = []
+    for number in range(count):
+        photos.append(upload_photo(originals[number % len(originals)]))
+        if renditions:
+            add_rendition(photos[-1], renditions[number % len(renditions)])
+    return photos
 
 
-def upload_rendition(made: Rendition) -> UUID:
-    """Have a new photo wait that has a rendition, and no original, which nobody is to ask for."""
-    photo_id = uuid7()
+def add_rendition(photo_id: UUID, made: Rendition) -> None:
+    """Give a photo a rendition, which is taken in place of the original where it is sharp enough."""
     key = storage.rendition_key(photo_id, made.spec.name, "bench", "jpg")
     storage.put_rendition(key, made.data, "image/jpeg")
     stored = StoredRendition(made.spec.name, "jpeg", made.width, made.height, len(made.data), key, "fit")
     with Session(get_engine()) as session:
-        create_photo(session, id=photo_id, owner=str(photo_id))
         record_renditions(session, photo_id, [stored], preview=None, colour="#000000", revision="bench")
         session.commit()
-    return photo_id
 
 
 def labelled_per_second(command: Sequence[str], photos: Sequence[UUID]) -> float:
