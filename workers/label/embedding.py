@@ -1,11 +1,4 @@
-"""A network's embedding of a photo as the catalog keeps it: so many numbers, whatever the network.
-
-What a network sees has a thousand numbers or more. A linear layer that makes many classes of them tells which matter:
-along its principal directions, photos are alike whose classes are. They keep nearly all of it (on the 200 photos of
-`make bench-labels-quality`, neighbours have 0.13 of their labels in common, as by all classes; 0.10 by what the network
-sees, 0.07 by a random projection of that, and 0.03 of them by chance). Where there is no such layer, a random
-projection has to do.
-"""
+"""A network's embedding of a photo as the catalog keeps it: so many numbers, whatever the network."""
 
 from functools import cache
 
@@ -30,26 +23,6 @@ def embedding_of(embeddings: NDArray[np.float32]) -> list[float] | None:
         return None
     direction: list[float] = (projected / length).tolist()
     return direction
-
-
-def principal_directions(weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What a linear layer makes of its inputs, but for what all outputs have in common, along its principal axes.
-
-    Of the layer's outputs, inner products along these axes are the best that so few numbers can keep, whatever the
-    inputs (Eckart and Young, 1936). Their signs, which are open, are fixed, so that they are the same on every machine.
-
-    Args:
-        weight: The layer's, of shape (outputs, inputs), with DIMENSIONS outputs at least.
-
-    Returns:
-        A matrix of shape (inputs, DIMENSIONS), to multiply inputs with.
-    """
-    differences = weight.astype(np.float64) - weight.mean(axis=0, dtype=np.float64)
-    _, axes = np.linalg.eigh(differences @ differences.T)
-    axes = axes[:, : -DIMENSIONS - 1 : -1]
-    axes *= np.sign(axes[np.abs(axes).argmax(axis=0), range(DIMENSIONS)])
-    directions: NDArray[np.float32] = (differences.T @ axes).astype(np.float32)
-    return directions
 
 
 @cache

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from photofleet.catalog.vector import DIMENSIONS
 from workers.label.comparing import good_enough, in_batches
-from workers.label.embedding import principal_directions
 from workers.label.engine import Batch, OutOfMemory, Scores, threads
+from workers.label.likeness import Likeness
 from workers.label.preprocessing import Preprocessing
 
 logger = logging.getLogger(__name__)
@@ -25,13 +25,13 @@ _FULL = re.compile(r".*(out of memory|_ALLOC(ATION)?_FAILED).*")
 class FromPixels(nn.Module):
     """A network from the pixels of pictures to their logits and embeddings, both in 32 bits.
 
-    The embedding is what the network's last linear layer looks at, along its principal directions if it has outputs for
-    these. Of a network without one, it is the logits; a network may also return a pair, of logits and embedding.
+    The embedding is that of `Likeness`, or what the network's last linear layer looks at where that has no output for
+    each of many classes. Of a network without one, it is the logits; a network may also return a pair, of logits and
+    embedding.
     """
 
     mean: Tensor
     deviation: Tensor
-    directions: Tensor | None
 
     def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
         super().__init__()
@@ -42,15 +42,14 @@ class FromPixels(nn.Module):
         self.dtype = torch.float32
         self._seen: list[Tensor] = []
         linear = [module for module in network.modules() if isinstance(module, nn.Linear)]
-        self.register_buffer("directions", None)
+        self.likeness: Likeness | None = None
         if linear:
             linear[-1].register_forward_pre_hook(self._see)
             if linear[-1].out_features >= DIMENSIONS:
-                self.directions = torch.from_numpy(principal_directions(linear[-1].weight.detach().numpy()))
+                self.likeness = Likeness(linear[-1])
 
     def _see(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        seen = inputs[0].float()
-        self._seen = [seen if self.directions is None else seen @ self.directions]
+        self._seen = [inputs[0]]
 
     def computing_in(self, dtype: torch.dtype) -> "FromPixels":
         """Convert the weights; pixels are normalised in 32 bits all the same."""
@@ -62,10 +61,11 @@ class FromPixels(nn.Module):
         """Map (n, size, size, 3), from 0 to 255, to (n, classes) and (n, d)."""
         images = (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.deviation
         found = self.network(images.to(self.dtype))
-        logits, *seen = (found,) if isinstance(found, Tensor) else found
-        embeddings = (*seen, *self._seen, logits)[0]
-        self._seen = []
-        return logits.float(), embeddings.flatten(1).float()
+        logits, *embedding = (found,) if isinstance(found, Tensor) else found
+        seen, self._seen = self._seen, []
+        if self.likeness and not embedding and logits.shape[1:] == self.likeness.classes.shape[:1]:
+            return logits.float(), self.likeness(seen[0].flatten(1).float(), logits.float())
+        return logits.float(), (*embedding, *seen, logits)[0].flatten(1).float()
 
 
 def out_of_memory(error: RuntimeError) -> OutOfMemory | None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from photofleet.catalog.vector import DIMENSIONS
-from workers.label.embedding import embedding_of, principal_directions
+from workers.label.embedding import embedding_of
 
 
 def cosine(first: np.ndarray, second: np.ndarray) -> float:
@@ -29,31 +29,6 @@ def test_what_looked_alike_to_the_network_still_does() -> None:
 
     assert max(map(abs, errors)) < 0.15
     assert abs(np.mean(errors)) < 0.02
-
-
-def test_along_the_directions_of_a_layer_inputs_are_alike_whose_outputs_are() -> None:
-    random = np.random.default_rng(3)
-    structure = random.standard_normal((1000, 100)) @ random.standard_normal((100, 1280))
-    weight = (structure + 100 * random.standard_normal(1280)).astype(np.float32)
-    inputs = random.standard_normal((20, 1280)).astype(np.float32)
-    outputs = inputs @ weight.T
-    outputs -= outputs.mean(axis=1, keepdims=True)
-
-    seen = inputs @ principal_directions(weight)
-
-    assert seen.shape == (20, DIMENSIONS)
-    for first, second in zip(range(19), range(1, 20), strict=True):
-        assert cosine(seen[first], seen[second]) == pytest.approx(cosine(outputs[first], outputs[second]), abs=0.01)
-
-
-def test_directions_are_the_same_on_every_machine() -> None:
-    """Else photos that were looked at on different ones would have nothing to say to each other."""
-    weight = np.random.RandomState(4).standard_normal((400, 500)).astype(np.float32)
-
-    directions = principal_directions(weight)
-    in_another_order = principal_directions(weight[::-1])  # which other machines may add up in
-
-    np.testing.assert_allclose(in_another_order, directions, rtol=0.001, atol=0.001)
 
 
 def test_it_is_the_same_on_every_machine_and_in_every_version() -> None:
