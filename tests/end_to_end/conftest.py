@@ -13,8 +13,15 @@ import pytest
 import urllib3
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from photofleet.catalog.models import STAGES
+from photofleet.local import stacks
+from photofleet.local.aws import EmbeddedAWS
+from photofleet.settings import variable
 from tests.conftest import guarded
 from tests.end_to_end.browser import find_browser
+
+VISIBILITY_TIMEOUT_S = 10
+"""What a killed worker held is tried again after so long, which the queues on AWS have as a minute."""
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 # Chromium as root has no sandbox; the others keep it from calling home, which a test must not.
@@ -58,9 +65,19 @@ class Service:
         return urllib3.request("POST", f"{self.address}/api/v1/photos", fields=fields, timeout=60, retries=False)
 
 
-def photofleet(*arguments: str) -> subprocess.CompletedProcess[str]:
+def photofleet(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
     command = (sys.executable, "-m", "photofleet.cli", "local", *arguments)
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = os.environ | {variable(name): str(value) for name, value in settings.items()}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def hide_messages_for(seconds: int, aws: EmbeddedAWS) -> None:
+    root = aws.client_environment()
+    sqs, outputs = stacks.client(root, "sqs"), stacks.launched(root)
+    for stage in STAGES:
+        sqs.set_queue_attributes(
+            QueueUrl=outputs[f"{stage.title()}QueueUrl"], Attributes={"VisibilityTimeout": str(seconds)}
+        )
 
 
 @pytest.fixture(scope="session")
@@ -70,10 +87,11 @@ def local_service(tmp_path_factory: pytest.TempPathFactory, unused_port: Callabl
     ports = {option: unused_port() for option in ("--port", "--aws-port", "--database-port")}
     options = [word for option, port in ports.items() for word in (option, str(port))]
     os.environ["EMULATOR_NOTES"] = str(state.parent / "calls")
-    started = photofleet("up", "--detach", "--state", str(state), *options)
+    started = photofleet("up", "--detach", "--state", str(state), *options, visibility_timeout=VISIBILITY_TIMEOUT_S)
     assert started.returncode == 0, started.stdout + started.stderr
     service = Service(f"http://127.0.0.1:{ports['--port']}", state)
     with guarded(service.status()["pid"]):
+        hide_messages_for(VISIBILITY_TIMEOUT_S, EmbeddedAWS(state / "aws", ports["--aws-port"]))
         yield service
         stopped = photofleet("down", "--state", str(state))
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr

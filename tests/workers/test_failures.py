@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from photofleet import storage
 from photofleet.announce import announce_photo
-from photofleet.catalog import stages
 from photofleet.catalog.models import Photo, Stage
 from photofleet.catalog.photos import get_photo
+from photofleet.catalog.stages import GAVE_UP, MAX_ATTEMPTS, start_stage
 from photofleet.images.formats import Format
 from tests.conftest import running
 from tests.faulty_decoder import Fault
@@ -73,28 +73,35 @@ def announced(photo: Photo) -> Photo:
 
 
 @pytest.mark.parametrize(
-    ("fault", "says_why", "is_logged"),
+    ("fault", "attempts", "says_why", "is_logged"),
     [
-        pytest.param(Fault.CRASH, "died or hung", "signal 9", id="crashes it"),
-        pytest.param(Fault.HANG, "died or hung", "time limit", id="hangs it"),
-        pytest.param(Fault.FILL_MEMORY, "MemoryError", "MemoryError", id="takes more memory than it may"),
+        pytest.param(Fault.CRASH, MAX_ATTEMPTS, "died or hung", "signal 9", id="crashes it"),
+        # Each of these takes as long as the time limit.
+        pytest.param(Fault.HANG, 2, "died or hung", "time limit", id="hangs it"),
+        pytest.param(Fault.FILL_MEMORY, MAX_ATTEMPTS, "MemoryError", "MemoryError", id="takes more memory than it may"),
     ],
 )
 def test_a_photo_is_given_up_and_the_next_is_done_where_it(
     worker: Path,
+    session: Session,
     upload: Upload,
     until_ended: Callable[[Photo], Stage],
     queues: Queues,
     fault: Fault,
+    attempts: int,
     says_why: str,
     is_logged: str,
 ) -> None:
-    bad = announced(upload(fault.put_into(encode(corners(), Format.JPEG))))
+    bad = upload(fault.put_into(encode(corners(), Format.JPEG)))
+    for _ in range(MAX_ATTEMPTS - attempts):
+        start_stage(session, bad.id, "resize")
+    session.commit()
+    announced(bad)
     good = announced(upload(encode(noise(400, 300, seed="good"), Format.JPEG)))
 
     assert until_ended(good).state == "done"
     stage = until_ended(bad)
-    assert (stage.state, stage.error) == ("failed", stages.GAVE_UP)
+    assert (stage.state, stage.error, stage.attempts) == ("failed", GAVE_UP, MAX_ATTEMPTS)
     assert says_why in (stage.last_error or "")
     eventually_counts(queues, "RESIZE_DEAD_LETTER", (1, 0))
     eventually_counts(queues, "RESIZE_QUEUE", (0, 0))

@@ -55,6 +55,11 @@ def mailboxes(kind: str) -> list[str]:
     ]
 
 
+def kill(fleet: Fleet) -> None:
+    os.killpg(fleet.process.pid, signal.SIGKILL)
+    fleet.process.wait()
+
+
 def mailbox(node: str) -> str:
     return f"{get_settings().control_prefix}-node-{node.replace('@', '_')}"
 
@@ -75,11 +80,13 @@ def test_every_worker_says_what_it_does(two_workers: dict[str, Fleet], control: 
     (task,) = busy.tasks
     assert (task.photo_id, task.name) == (None, "photofleet.photo_uploaded")
     assert 0 < task.running_s < 60
-    inspect = control.inspect(timeout=PATIENT_S)
+    inspect = control.inspect(timeout=PATIENT_S, limit=len(NODES))
     (active,) = (tasks for tasks in inspect.active().values() if tasks)
     assert [task["kwargs"]["photo_id"] for task in active] == ["sleep40"]
     for command in (inspect.reserved, inspect.scheduled, inspect.registered, inspect.active_queues, inspect.report):
         assert set(command()) == set(NODES), command
+    for fleet in two_workers.values():
+        kill(fleet)
 
 
 def test_one_worker_is_addressed_and_the_others_are_left_in_peace(
@@ -133,8 +140,7 @@ def test_mailboxes_of_dead_workers_are_pruned_and_one_that_is_busy_keeps_its_own
 ) -> None:
     with start_fleet("--pool", "solo", node="resize@busy") as busy, start_fleet(node="resize@dead") as dead:
         eventually(lambda: set(mailboxes("node")) >= {mailbox("resize@dead"), mailbox("resize@busy")})
-        os.killpg(dead.process.pid, signal.SIGKILL)
-        dead.process.wait()
+        kill(dead)
         time.sleep(1.5)  # its last request at the queue is over, and takes no message with it
         announce("sleep40")  # with this pool, the event loop stands still meanwhile
         eventually(lambda: "sleep40" in busy.notes)
@@ -145,6 +151,7 @@ def test_mailboxes_of_dead_workers_are_pruned_and_one_that_is_busy_keeps_its_own
         assert mailbox("resize@busy") not in pruned
         assert "sleep40 done" not in busy.notes
         assert mailbox("resize@busy") in mailboxes("node")
+        kill(busy)
 
 
 def test_a_worker_whose_mailbox_was_deleted_makes_it_again(

@@ -174,11 +174,12 @@ def test_an_interrupted_run_hands_back_what_it_holds(
     session: Session, queues: Queues, give_up: Callable[..., Photo]
 ) -> None:
     photos = [give_up() for _ in range(4)]
-    command = (sys.executable, "-c", "from photofleet.operations.commands import dlq; dlq()")
+    # What these tests start ignores Ctrl-C if a shell has started them with `&`.
+    as_in_a_terminal = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{as_in_a_terminal}; from photofleet.operations.commands import dlq; dlq()"
+    command = (sys.executable, "-c", program, "redrive", "resize", "--rate", "0.1")
 
-    with subprocess.Popen(
-        (*command, "redrive", "resize", "--rate", "0.1"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert "sent back" in process.stdout.readline()
         assert queues.counts("RESIZE_DEAD_LETTER") == (0, 3)
