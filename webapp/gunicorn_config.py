@@ -1,5 +1,6 @@
 """How gunicorn runs the web tier: `gunicorn --config python:webapp.gunicorn_config webapp.wsgi:app`."""
 
+import gc
 import logging
 import socket
 import struct
@@ -39,6 +40,8 @@ def post_worker_init(_: object) -> None:
     """Make ready what the first upload would wait for; after the fork, as clients must not be shared."""
     announce.prepare()
     storage.prepare()
+    gc.collect()
+    gc.freeze()  # what is left stays: to look through all of it for garbage takes a tenth of a second, in some request
 
 
 logger_class = PhotofleetLogger

@@ -1,5 +1,6 @@
 """The search page, suggestions while somebody types, and photos that look like another."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from flask import Blueprint, render_template, request
@@ -26,10 +27,10 @@ def search() -> str | tuple[str, int]:
         found = results.find(query) if query else None
     except TooSlowError as error:
         return render_template("search.html", query=query, error=str(error)), 422
-    instead: list[str] = []
+    instead: Sequence[str] = ()
     if not (found and (found.photos or found.mistakes)):
         with transaction() as session:
-            instead = [label.name for label in common_labels(session, limit=SUGGESTIONS)]
+            instead = common_labels(session, limit=SUGGESTIONS)
     page = render_template(
         "search.html",
         query=query,

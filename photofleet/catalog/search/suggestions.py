@@ -23,6 +23,7 @@ from photofleet.catalog.words import normal
 from photofleet.images.formats import Format
 
 SAMPLE = 1000
+FEW = 300
 MOST_COUNTED = 200
 MOST_RARE = 24
 
@@ -81,7 +82,7 @@ def suggest_labels(session: Session, start: str, *, limit: int) -> Sequence[Sugg
     at_start, inside = word_starts(words)
     called_so = select(LabelTerm.label_id).where(at_start | inside)
     names = dict(session.execute(select(Label.number, Label.name).where(Label.id.in_(called_so))).all())
-    found = _counts(session, _of_kinds(names))
+    found = dict(session.execute(_of_kinds(names)).all())
     scale = _scale(session)
     photos = {number: round(count * scale) for number, count in found.items()}
     if scale > 1 and len(found) < limit:
@@ -91,12 +92,9 @@ def suggest_labels(session: Session, start: str, *, limit: int) -> Sequence[Sugg
     return [Suggestion(names[one], names[one], *_rounded(photos[one], exact=scale == 1)) for one in best]
 
 
-def common_labels(session: Session, *, limit: int) -> Sequence[Suggestion]:
-    """The labels, themselves and not kinds of them, that find the most photos."""
-    found, scale = _counts(session, _of_labels()), _scale(session)
-    best = sorted(found, key=lambda number: (-found[number], number))[:limit]
-    names = dict(session.execute(select(Label.number, Label.name).where(Label.number.in_(best))).all())
-    return [Suggestion(names[one], names[one], *_rounded(round(found[one] * scale), exact=scale == 1)) for one in best]
+def common_labels(session: Session, *, limit: int) -> Sequence[str]:
+    """The names of the labels that most of the newest FEW photos show, themselves and not as kinds of them."""
+    return session.scalars(_common(limit)).all()
 
 
 def _endings(typed: str) -> Iterator[tuple[str, re.Match[str]]]:
@@ -115,29 +113,24 @@ def _quoted(name: str, needed: bool) -> str:
     return f'"{name}"' if needed and " " in name else name
 
 
-def _counts(session: Session, shown: Select[int, int]) -> Mapping[int, int]:
-    return dict(session.execute(shown).all())
-
-
-def _newest() -> CTE:
+def _newest(photos: int) -> CTE:
     newest = select(Searchable.photo_id, Searchable.kinds).order_by(Searchable.at.desc(), Searchable.photo_id.desc())
-    return newest.limit(SAMPLE).cte("newest").prefix_with("MATERIALIZED")
+    return newest.limit(photos).cte("newest").prefix_with("MATERIALIZED")
 
 
 def _of_kinds(numbers: Collection[int]) -> Select[int, int]:
     """How many photos of the sample show each of these labels, or a kind of it."""
-    newest = _newest()
+    newest = _newest(SAMPLE)
     shown = select(func.unnest(newest.c.kinds).label("number")).where(newest.c.photo_id.in_(_visible()))
     number = shown.subquery("shown").c.number
     wanted = literal(sorted(numbers), ARRAY(Integer))
     return select(number, func.count()).where(number == func.any(wanted)).group_by(number)
 
 
-def _of_labels() -> Select[int, int]:
-    """How many photos of the sample show each label, and no kind of it, of which it would go without saying."""
-    newest = _newest()
+def _common(limit: int) -> Select[str]:
+    newest = _newest(FEW)
     shown = (
-        select(PhotoLabel.photo_id, Label.id, Label.number)
+        select(PhotoLabel.photo_id, Label.id, Label.name)
         .join(Label, Label.id == PhotoLabel.label_id)
         .join(newest, newest.c.photo_id == PhotoLabel.photo_id)
         .where(PhotoLabel.confidence >= Label.least_confidence, newest.c.photo_id.in_(_visible()))
@@ -150,7 +143,9 @@ def _of_labels() -> Select[int, int]:
         .where(kind.c.photo_id == shown.c.photo_id, kind.c.id != shown.c.id, LabelAncestor.ancestor_id == shown.c.id)
         .exists()
     )
-    return select(shown.c.number, func.count(shown.c.photo_id.distinct())).where(~implied).group_by(shown.c.number)
+    photos = func.count(shown.c.photo_id.distinct())
+    names = select(shown.c.name).where(~implied).group_by(shown.c.id, shown.c.name)
+    return names.order_by(photos.desc(), shown.c.name).limit(limit)
 
 
 def _scale(session: Session) -> float:
