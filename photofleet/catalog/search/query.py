@@ -74,8 +74,8 @@ def find_matches(session: Session, meaning: Meaning, *, owner: str, start: Point
     """The newest photos to which a query applies, from a point on, newest first."""
     set_locally(session, _SETTINGS)
 
-    def ask(candidates: Subquery | CTE) -> Sequence[Match]:
-        rows = session.execute(_matching(candidates, meaning, owner, limit))
+    def ask(candidates: Subquery | CTE, filenames: Collection[Words] = meaning.filenames) -> Sequence[Match]:
+        rows = session.execute(_matching(candidates, filenames, meaning, owner, limit))
         return [Match(at, photo_id, sure / SURE) for at, photo_id, sure in rows]
 
     wanted = [*_showing(meaning), *_called(meaning, owner)]
@@ -87,7 +87,7 @@ def find_matches(session: Session, meaning: Meaning, *, owner: str, start: Point
         beyond = ahead.with_only_columns(Searchable.photo_id).offset(WINDOW).limit(1)
         if len(found) == limit or session.scalar(beyond) is None:
             return found
-    return ask(_by_index(meaning, owner, start))
+    return ask(_by_index(meaning, owner, start), [words for words in meaning.filenames if words.negated])
 
 
 def least_sure(meaning: Meaning) -> float:
@@ -188,13 +188,15 @@ def _traits(meaning: Meaning, *, negated: bool) -> Iterator[Collection[int]]:
                 yield [SHAPES[value]]
 
 
-def _matching(candidates: Subquery | CTE, meaning: Meaning, owner: str, limit: int) -> Select[datetime, UUID, int]:
-    """Those of the candidates to which all of the query applies, in their order."""
+def _matching(
+    candidates: Subquery | CTE, filenames: Collection[Words], meaning: Meaning, owner: str, limit: int
+) -> Select[datetime, UUID, int]:
+    """Those of the candidates to which all of the query applies, in their order; `filenames`: what is left of these."""
     mine = (clause for clause in meaning.others if isinstance(clause, Mine))
     return (
         visible_photos()
         .join(candidates, candidates.c.photo_id == Photo.id)
-        .where(*(_named(words, owner) for words in meaning.filenames))
+        .where(*(_named(words, owner) for words in filenames))
         .where(*((Photo.owner == owner) != clause.negated for clause in mine))
         .with_only_columns(candidates.c.at, candidates.c.photo_id, candidates.c.sure)
         .order_by(candidates.c.at.desc(), candidates.c.photo_id.desc())
