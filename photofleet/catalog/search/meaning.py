@@ -73,17 +73,18 @@ def understand(session: Session, query: Query) -> Meaning:
     words = [clause for clause in query.clauses if isinstance(clause, Words)]
     groups = list(_groups(query.clauses))
     known = labels_called(session, {form for group in groups for some in _spans(group) for form in forms(some.text)})
-    things, left = [], []
+    named_so, left = [], []
     for group in groups:
         position = 0
         while position < len(group):
             length, labels = _longest(group[position:], known)
             one = _joined(group[position : position + length])
             if labels:
-                things.append(_thing(session, one, labels))
+                named_so.append((one, labels))
             elif not (one.joins and normal(one.text) in LITTLE):
                 left.append(one)
             position += length
+    things = _things(session, named_so)
     named = [one for one in left if not one.label_only]
     return Meaning(
         tuple(things),
@@ -129,17 +130,23 @@ def _longest(group: Sequence[Words], known: Mapping[str, Sequence[Label]]) -> tu
     return 1, []
 
 
-def _thing(session: Session, words: Words, labels: Sequence[Label]) -> Thing:
-    names = {label.id: label.name for label in labels}
-    kinds = session.execute(
-        select(LabelAncestor.label_id, LabelAncestor.ancestor_id).where(LabelAncestor.ancestor_id.in_(names))
-    )
-    return Thing(
-        words,
-        tuple(dict.fromkeys(names.values())),
-        tuple({label.number for label in labels}),
-        {label_id: names[ancestor_id] for label_id, ancestor_id in kinds} | names,
-    )
+def _things(session: Session, named_so: Sequence[tuple[Words, Sequence[Label]]]) -> Sequence[Thing]:
+    """What words mean that labels are called, in one query for all of them."""
+    asked = {label.id for _, labels in named_so for label in labels}
+    kinds: dict[str, list[str]] = {label_id: [] for label_id in asked}
+    pairs = select(LabelAncestor.label_id, LabelAncestor.ancestor_id).where(LabelAncestor.ancestor_id.in_(asked))
+    for label_id, ancestor_id in session.execute(pairs):
+        kinds[ancestor_id].append(label_id)
+    return [
+        Thing(
+            words,
+            tuple(dict.fromkeys(label.name for label in labels)),
+            tuple({label.number for label in labels}),
+            {kind: label.name for label in labels for kind in kinds[label.id]}
+            | {label.id: label.name for label in labels},
+        )
+        for words, labels in named_so
+    ]
 
 
 def _no_label(words: Words) -> Mistake:
