@@ -15,7 +15,7 @@ def embedding_of(embeddings: NDArray[np.float32]) -> list[float] | None:
         embeddings: Of the photo's pictures, (n, d): their mean counts.
 
     Returns:
-        A vector of length 1; None where the network saw nothing at all, which has no direction.
+        A vector of length 1; None where that is nothing at all, or no numbers, which have no direction.
     """
     projected = embeddings.mean(axis=0) @ _projection(embeddings.shape[1])
     length = np.linalg.norm(projected)

@@ -29,6 +29,10 @@ class Likeness(nn.Module):
         self.register_buffer("directions", torch.from_numpy(directions).float())
         self.register_buffer("classes", torch.from_numpy(differences @ directions).float())
 
+    def fits(self, seen: Tensor, logits: Tensor) -> bool:
+        """Whether these can be the layer's inputs and outputs: it need not be the network's last after all."""
+        return (seen.shape[1:], logits.shape[1:]) == (self.directions.shape[:1], self.classes.shape[:1])
+
     def forward(self, seen: Tensor, logits: Tensor) -> Tensor:
         """Map the layer's inputs (n, d) and its outputs (n, classes), in 32 bits, to embeddings (n, DIMENSIONS)."""
         taken_for = logits.softmax(dim=1) @ self.classes

@@ -63,8 +63,8 @@ class FromPixels(nn.Module):
         found = self.network(images.to(self.dtype))
         logits, *embedding = (found,) if isinstance(found, Tensor) else found
         seen, self._seen = self._seen, []
-        if self.likeness and not embedding and logits.shape[1:] == self.likeness.classes.shape[:1]:
-            return logits.float(), self.likeness(seen[0].flatten(1).float(), logits.float())
+        if self.likeness and seen and not embedding and self.likeness.fits(seen[0], logits):
+            return logits.float(), self.likeness(seen[0].float(), logits.float())
         return logits.float(), (*embedding, *seen, logits)[0].flatten(1).float()
 
 

@@ -70,7 +70,7 @@ def searchable_updates(session: Session) -> int:
 
 def test_a_source_replaces_its_own_labels_and_leaves_those_of_others(session: Session) -> None:
     photo = create_photo(session)
-    record_labels(session, photo.id, "net@1", [FoundLabel(PEMBROKE, 0.9), FoundLabel(ESPRESSO, 0.2)])
+    record_labels(session, photo.id, "net@1", [FoundLabel(PEMBROKE, 0.9), FoundLabel(ESPRESSO, 0.7)])
     record_labels(session, photo.id, "ada", [FoundLabel(TABBY, 1)])
     record_labels(session, photo.id, "net@1", [FoundLabel(PEMBROKE, 0.8)])
     session.expire_all()

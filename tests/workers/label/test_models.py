@@ -60,7 +60,7 @@ def test_labels_say_which_weights_they_are_from(model: Model) -> None:
     assert len(model.class_ids) == 1000
 
 
-def test_scores_are_logits_and_the_numbers_that_they_are_made_of(model: Model) -> None:
+def test_scores_are_logits_and_embeddings(model: Model) -> None:
     scores = model.classify(np.zeros((3, 260, 260, 3), np.uint8))
 
     assert (scores.logits.shape, scores.logits.dtype) == ((3, 1000), np.float32)

@@ -81,7 +81,8 @@ def test_what_was_prepared_is_loaded_and_says_the_same_as_torch(cache: Path, tmp
     similarity = np.sum(scores.embeddings * expected.embeddings, axis=1) / (
         np.linalg.norm(scores.embeddings, axis=1) * np.linalg.norm(expected.embeddings, axis=1)
     )
-    assert similarity.min() > 0.9
+    assert similarity.mean() > 0.97
+    assert np.quantile(similarity, 0.1) > 0.9
 
 
 def test_what_this_processor_cannot_do_is_passed_over_for_the_next_choice(

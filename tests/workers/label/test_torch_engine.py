@@ -1,3 +1,4 @@
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,10 @@ from torch import Tensor, nn
 from photofleet.settings import LabelSettings
 from workers.label import torch_engine
 from workers.label.engine import OutOfMemory
+from workers.label.exporting import export
+from workers.label.likeness import Likeness
 from workers.label.models import ModelError, load_model
+from workers.label.onnx_engine import OnnxEngine
 from workers.label.preprocessing import Preprocessing
 from workers.label.torch_engine import FromPixels, TorchEngine, cuda_engine, out_of_memory, padded
 
@@ -36,6 +40,28 @@ class Flattened(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.last(self.first(images.flatten(1)))
+        return logits
+
+
+class ManyClasses(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(48, 300)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.last(images.flatten(1))
+        return logits
+
+
+class LinearInside(nn.Module):
+    """One that ends in a convolution, with a linear layer of many outputs before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.last = nn.Linear(48, 300), nn.Conv2d(300, 300, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.last(self.linear(images.flatten(1))[:, :, None, None]).flatten(1)[:, :3]
         return logits
 
 
@@ -125,6 +151,32 @@ def test_the_embedding_is_what_the_last_linear_layer_sees_if_it_has_few_outputs(
     with torch.inference_mode():
         logits = network.last(torch.from_numpy(scores.embeddings))
     np.testing.assert_allclose(scores.logits, logits.numpy(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_embedding_is_the_likeness_of_a_last_layer_with_many_outputs(
+    pictures: np.ndarray, dtype: torch.dtype, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    network = FromPixels(ManyClasses(), PREPROCESSING)
+    images = (torch.from_numpy(pictures).permute(0, 3, 1, 2) - network.mean) / network.deviation
+    seen = images.flatten(1)
+    with torch.inference_mode():
+        expected = Likeness(network.network.last)(seen, network.network.last(seen))
+
+    scores = TorchEngine(deepcopy(network).computing_in(dtype), CPU)(pictures)
+
+    tolerance = 1e-4 if dtype is torch.float32 else 0.2
+    np.testing.assert_allclose(scores.embeddings, expected, atol=tolerance)
+    export(network, tmp_path / "network.onnx")
+    exported = OnnxEngine((tmp_path / "network.onnx").read_bytes())(pictures)
+    np.testing.assert_allclose(exported.embeddings, expected, atol=1e-3)
+
+
+def test_a_linear_layer_that_is_not_the_last_is_no_measure_of_likeness(pictures: np.ndarray) -> None:
+    scores = TorchEngine(FromPixels(LinearInside(), PREPROCESSING), CPU)(pictures)
+
+    assert scores.embeddings.shape == (5, 48)
 
 
 def test_scores_have_32_bits_whatever_the_network_computes_in(pictures: np.ndarray) -> None:
